@@ -1,0 +1,54 @@
+package model
+
+// CPU holds a guest's CPU time. Everything is in seconds unless said.
+type CPU struct {
+	Usage Opt // charged to the guest, helpers included
+	Run   Opt // time on a CPU of exactly the threads that Steal is taken of
+	Steal Opt // thread-seconds in which work was runnable and did not run
+
+	// StealBy splits Steal: its increases sum to the increase of Steal.
+	StealBy []Stolen
+
+	// StealCoverage is the part of Usage, from 0 to 1, whose waits were seen.
+	StealCoverage Opt
+
+	StealLatency *Histogram // single waits; nil where nobody measures them
+
+	// Throttled is the time that quotas held the guest, its own and those of
+	// the cgroups above it, as the kernel counts it per CPU queue: it is not
+	// in thread-seconds and must not be subtracted from Steal.
+	Throttled        Opt
+	Periods          Opt // enforcement periods of the guest's own quota
+	ThrottledPeriods Opt
+	Burst            Opt
+
+	LimitCores Opt // smallest quota over its levels; absent when unlimited
+	Weight     Opt // 100 is the default, also where the kernel counts shares
+	CPUs       Opt // vCPUs; for a container the CPUs of its effective cpuset
+}
+
+// Stolen is a part of a guest's steal.
+type Stolen struct {
+	Cause   Cause
+	Culprit string // Name.String of a neighbour, the unit of a system cause
+	Method  Method
+	Seconds float64
+}
+
+// Cause says why a runnable thread did not run.
+type Cause string
+
+// Causes of steal, io stall and memory stall.
+const (
+	CauseThrottle    Cause = "throttle"    // a quota on it or above it
+	CauseUnexplained Cause = "unexplained" // an honest rest
+)
+
+// Method says how a cause was found.
+type Method string
+
+// A guest's causes are found by one method at a time.
+const (
+	Measured  Method = "measured"
+	Estimated Method = "estimated"
+)

@@ -1,0 +1,86 @@
+package model
+
+// Kind tells virtual machines and containers apart. They share one schema, so
+// that one rule and one panel serve both.
+type Kind string
+
+// The two kinds of guest.
+const (
+	VM        Kind = "vm"
+	Container Kind = "container"
+)
+
+// Name is what every series of a guest carries: who it is, in the words that a
+// person uses. It is unique within one exposition.
+type Name struct {
+	Kind    Kind
+	Runtime string // the program or engine: qemu, docker, lxc, …
+	Guest   string // the domain, the container, namespace/pod/container, …
+	VMHost  string // the host, for guests of a remote hypervisor only
+}
+
+// String returns kind/runtime/guest, the form in which other guests are named
+// in the labels culprit and parent.
+func (n Name) String() string {
+	return string(n.Kind) + "/" + n.Runtime + "/" + n.Guest
+}
+
+// Guest is one virtual machine or container and all that was read of it. Its
+// figures include the guests inside it.
+type Guest struct {
+	Name
+
+	// Ended marks a guest that is gone and is kept only for its OOM events, so
+	// that somebody can still be paged for them.
+	Ended bool
+
+	Info      Info
+	State     State
+	StartTime Opt // seconds since the epoch
+	CPU       CPU
+	Pressure  Pressure
+	Memory    Memory
+	IO        []DeviceIO
+	Network   []Interface
+}
+
+// Info describes a guest. What is unknown is empty.
+type Info struct {
+	ID            string // the engine's full id
+	UUID          string
+	VMKey         string // order-proof machine key, see identity.VMKey
+	Parent        string // Name.String of the guest around it
+	Cgroup        string // path of its own cgroup, from the hierarchy's root
+	Image         string
+	Accelerator   string
+	KubeNamespace string
+	KubePod       string
+	KubeContainer string
+	Project       string // Incus and LXD project, OpenStack tenant, Nomad job, …
+
+	// Labels are the values of the keys that the operator allow-listed, in the
+	// order of that list.
+	Labels []string
+}
+
+// Interface is a guest's network interface. Directions are the guest's own.
+type Interface struct {
+	Name              string
+	Receive, Transmit Traffic
+}
+
+// Traffic is what went one way through an interface.
+type Traffic struct {
+	Bytes, Packets, Drops Opt
+}
+
+// State is what a guest is doing. Empty is unknown.
+type State string
+
+// The states.
+const (
+	Running State = "running"
+	Paused  State = "paused"
+	ShutOff State = "shut_off"
+	Crashed State = "crashed"
+)

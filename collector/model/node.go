@@ -1,0 +1,27 @@
+package model
+
+// Node is the machine that the exporter runs on.
+type Node struct {
+	Role       Role
+	Hypervisor string // kvm, xen, vmware, …; empty on bare metal
+	Product    string // the cloud or the machine's product name
+	VMKey      string // empty where there is none or it may not be read
+
+	CPUUsage Opt // seconds, all CPUs, steal excluded
+	CPUSteal Opt // seconds that the hypervisor below took
+	CPUs     Opt // online CPUs
+
+	Pressure Pressure
+	Memory   Opt // bytes
+	OOMKills Opt
+}
+
+// Role says what a machine is.
+type Role string
+
+// The roles.
+const (
+	RoleHost      Role = "host"
+	RoleVM        Role = "vm"
+	RoleContainer Role = "container"
+)

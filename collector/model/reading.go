@@ -1,0 +1,37 @@
+package model
+
+// Reading is what one source saw at one moment.
+type Reading struct {
+	Guests   []Guest // nil from a source that lists none, not even on a full host
+	Node     *Node   // nil from a source that does not look at the machine itself
+	Features []Feature
+
+	// Dropped counts guests left out, by reason, and Collisions the names that
+	// were given twice, since the exporter's start.
+	Dropped    map[string]uint64
+	Collisions uint64
+}
+
+// Feature is something that a host may or may not let us see.
+type Feature struct {
+	Name   string
+	Reason Reason // empty when it is available
+	Remedy string // what a person can do, for the log
+}
+
+// Reason says, from a closed list, why something is not available.
+type Reason string
+
+// The reasons.
+const (
+	Available     Reason = ""
+	NoPermission  Reason = "no_permission"
+	NotMounted    Reason = "not_mounted"
+	PSIDisabled   Reason = "psi_disabled"
+	NoController  Reason = "no_controller"
+	NotSupported  Reason = "not_supported"
+	NotConfigured Reason = "not_configured"
+	NoDaemon      Reason = "no_daemon"
+
+	ForeignPIDNamespace Reason = "pid_namespace"
+)
