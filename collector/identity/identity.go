@@ -1,0 +1,58 @@
+// Package identity says who a cgroup belongs to: which engine runs it, under
+// which id, and by what name a person knows it. FromPath is pure over the path
+// of a cgroup directory; a Resolver reads the files that engines leave on the
+// host. No daemon is asked.
+package identity
+
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
+// Match is what the path of one cgroup directory says of it.
+type Match struct {
+	// Kind is container, or vm for the paths of virtual machines: they are
+	// recognised so that they are not taken for containers, and the fields
+	// below are empty for them.
+	Kind model.Kind
+
+	// Runtime is the engine: docker, podman, containerd, crio, lxc, incus, lxd,
+	// nspawn, libvirt-lxc, …. It is empty for an id whose engine only files can
+	// tell.
+	Runtime string
+
+	ID   string // the engine's id; empty where the path has only a name
+	Name string // the name where the path itself has it, unescaped, valid UTF-8
+
+	// Scope is what Name or ID is unique in: "user@1000" for rootless engines,
+	// the containerd namespace, the project of Incus; empty where not scoped.
+	Scope string
+
+	PodUID string // of Kubernetes, with dashes where it is a UUID
+
+	// Helper marks what belongs to an engine and is no guest: conmon, the LXC
+	// monitor, the nspawn supervisor, …. Neither are the directories below it.
+	Helper bool
+}
+
+// Who is the full identity of a guest. What is unknown is empty.
+type Who struct {
+	Kind          model.Kind
+	Runtime       string
+	Name          string // the label guest; never empty
+	ID            string
+	UUID          string
+	Image         string
+	Project       string
+	KubeNamespace string
+	KubePod       string
+	KubeContainer string
+
+	// Labels are all labels and annotations that the engine's files give.
+	Labels map[string]string
+
+	// Source is the file, below the root as given, that named the guest, or
+	// "path" where the path alone did.
+	Source string
+
+	Found  bool // false: nothing but the id was found, ask again later
+	Pause  bool // a pod's sandbox container: no guest
+	Denied bool // a file that would name it could not be read for lack of permission
+}
