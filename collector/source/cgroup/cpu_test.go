@@ -1,0 +1,175 @@
+package cgroup
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+var symlink = os.Symlink
+
+func TestSplitExplainsStealByThrottling(t *testing.T) {
+	const tenSeconds = 10 * time.Second
+	tests := []struct {
+		name             string
+		run, steal, held float64 // grown by, in ten seconds
+		cpus             float64
+		want             float64
+	}{
+		{"nothing throttled", 5, 5, 0, 1, 0},
+		{"one thread with a quota", 2, 8, 8, 1, 8},
+		{"three threads on one CPU", 2.02, 27.98, 7.98, 1, 3 * 7.98},
+		{"two threads on two CPUs", 4, 16, 16, 2, 16},
+		{"never more than the steal", 1, 2, 100, 4, 2},
+		{"a neighbour besides the quota", 2, 8, 3, 4, 3},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var sp split
+			sp.update(time.Second, 1, 1, model.Some(1), tt.cpus, true)
+			sp.update(time.Second+tenSeconds, 1+tt.run, 1+tt.steal, model.Some(1+tt.held), tt.cpus, true)
+			if diff := sp.throttle - tt.want; diff > 1e-9 || diff < -1e-9 {
+				t.Errorf("throttle explains %v, want %v", sp.throttle, tt.want)
+			}
+		})
+	}
+}
+
+func TestCausesSumToSteal(t *testing.T) {
+	f, s, path := one(t)
+	f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\nnr_periods 10\nnr_throttled 9\nthrottled_usec 6000000\n")
+	f.thread(100, 52, 28, time.Minute)
+	g := f.read(s)["web"]
+	sum := 0.0
+	for _, part := range g.CPU.StealBy {
+		sum += part.Seconds
+	}
+	want(t, "steal", g.CPU.Steal, sum)
+	if got := g.CPU.StealBy[0]; got.Cause != model.CauseThrottle || got.Seconds != 6 {
+		t.Errorf("throttle explains %+v, want 6 s", got)
+	}
+	want(t, "periods", g.CPU.Periods, 10)
+	want(t, "throttled periods", g.CPU.ThrottledPeriods, 9)
+}
+
+func TestThrottlingCountsTheLevelsAbove(t *testing.T) {
+	levels := func(f *fake) {
+		f.write("sys/fs/cgroup/kubepods/cpu.stat", "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 1000000\n")
+		f.write("sys/fs/cgroup/kubepods/pod1d1f1a4c-21a4-4c54-a2dc-0c1b36eb3cb8/cpu.stat", "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 2000000\n")
+	}
+	path := "/kubepods/pod1d1f1a4c-21a4-4c54-a2dc-0c1b36eb3cb8/" + id("dd")
+	t.Run("before cpu.stat.local the levels are added", func(t *testing.T) {
+		f := newFake(t)
+		f.cgroup(path)
+		f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 4000000\n")
+		levels(f)
+		want(t, "throttled", f.read(f.open())[id("dd")[:12]].CPU.Throttled, 7)
+	})
+	t.Run("cpu.stat.local has added them already", func(t *testing.T) {
+		f := newFake(t)
+		f.cgroup(path)
+		levels(f)
+		f.write("sys/fs/cgroup"+path+"/cpu.stat.local", "throttled_usec 2500000\n")
+		s := f.open()
+		want(t, "throttled", f.read(s)[id("dd")[:12]].CPU.Throttled, 2.5)
+		f.write("sys/fs/cgroup"+path+"/cpu.stat.local", "")
+		wantAbsent(t, "throttled when its source is lost", f.read(s)[id("dd")[:12]].CPU.Throttled)
+	})
+}
+
+func TestCoverageComparesWhatWasSeenWithWhatWasCharged(t *testing.T) {
+	var c coverage
+	if _, ok := c.update(time.Second, 1, 1).Get(); ok {
+		t.Error("coverage of nothing is not absent")
+	}
+	want(t, "coverage", c.update(11*time.Second, 2, 5), 0.25)
+	want(t, "coverage is never over 1", c.update(time.Hour, 100, 50), 1)
+}
+
+func TestLimitsAreTheSmallestOverTheLevels(t *testing.T) {
+	f := newFake(t)
+	path := "/kubepods/burstable/pod1d1f1a4c-21a4-4c54-a2dc-0c1b36eb3cb8/" + id("ee")
+	f.cgroup(path)
+	f.write("sys/fs/cgroup/cpuset.cpus.effective", "0-3\n")
+	f.write("sys/fs/cgroup/kubepods/cpu.max", "max 100000\n")
+	f.write("sys/fs/cgroup/kubepods/memory.max", "1000\n")
+	f.write("sys/fs/cgroup/kubepods/burstable/cpu.max", "150000 100000\n")
+	f.write("sys/fs/cgroup/kubepods/burstable/cpuset.cpus.effective", "1-2\n")
+	f.write("sys/fs/cgroup"+path+"/cpu.max", "200000 100000\n")
+	f.write("sys/fs/cgroup"+path+"/memory.max", "max\n")
+	f.write("sys/fs/cgroup"+path+"/cpu.weight", "39\n")
+	s := f.open()
+	g := f.read(s)[id("ee")[:12]]
+	want(t, "cores", g.CPU.LimitCores, 1.5)
+	want(t, "memory", g.Memory.Limit, 1000)
+	want(t, "cpus", g.CPU.CPUs, 2)
+	want(t, "weight", g.CPU.Weight, 39)
+
+	f.write("sys/fs/cgroup/kubepods/burstable/cpu.max", "max 100000\n")
+	f.write("sys/fs/cgroup/kubepods/memory.max", "max\n")
+	g = f.read(s)[id("ee")[:12]]
+	want(t, "cores after a change", g.CPU.LimitCores, 2)
+	wantAbsent(t, "memory without a limit", g.Memory.Limit)
+}
+
+func TestV1SpeaksTheSameLanguage(t *testing.T) {
+	f := newFakeV1(t)
+	path := "/docker/" + id("ff")
+	file := func(name, text string) {
+		controller := name[:len(name)-len(after(name))-1]
+		f.write("sys/fs/cgroup/"+controller+path+"/"+after(name), text)
+	}
+	file("cpuacct/cpuacct.usage", "3000000000\n")
+	file("cpu/cpu.stat", "nr_periods 4\nnr_throttled 2\nthrottled_time 500000000\n")
+	file("cpu/cpu.shares", "2048\n")
+	file("cpu/cpu.cfs_quota_us", "50000\n")
+	file("cpu/cpu.cfs_period_us", "100000\n")
+	file("cpu/tasks", "300\n")
+	file("memory/memory.usage_in_bytes", "1000\n")
+	file("memory/memory.limit_in_bytes", "9223372036854771712\n")
+	file("memory/memory.failcnt", "3\n")
+	file("memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n")
+	file("memory/memory.stat", "total_rss 400\ntotal_inactive_file 100\ntotal_pgmajfault 7\n")
+	file("blkio/blkio.throttle.io_service_bytes_recursive", "8:0 Read 4096\n8:0 Write 8192\nTotal 12288\n")
+	file("blkio/blkio.throttle.io_serviced_recursive", "8:0 Read 1\n8:0 Write 2\nTotal 3\n")
+	file("blkio/blkio.throttle.read_iops_device", "8:0 50\n")
+	file("freezer/freezer.state", "FROZEN\n")
+	f.thread(300, 1, 1, time.Minute)
+	s := f.open()
+	g := f.read(s)[id("ff")[:12]]
+	want(t, "usage", g.CPU.Usage, 3)
+	want(t, "throttled", g.CPU.Throttled, 0.5)
+	want(t, "weight", g.CPU.Weight, 200)
+	want(t, "cores", g.CPU.LimitCores, 0.5)
+	want(t, "memory", g.Memory.Usage, 1000)
+	want(t, "working set", g.Memory.WorkingSet, 900)
+	wantAbsent(t, "memory limit", g.Memory.Limit)
+	want(t, "max events", g.Memory.Events.Max, 3)
+	want(t, "kills before the exporter", g.Memory.Events.OOMKill, 0)
+	if g.State != model.Paused {
+		t.Errorf("state is %q", g.State)
+	}
+	wantAbsent(t, "pressure", g.Pressure.CPUWaiting)
+
+	file("blkio/blkio.throttle.io_service_bytes_recursive", "8:0 Read 100\n8:0 Write 9192\nTotal 12288\n")
+	file("memory/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n")
+	g = f.read(s)[id("ff")[:12]]
+	if len(g.IO) != 1 || g.IO[0].Device != "8:0" {
+		t.Fatalf("I/O is %+v", g.IO)
+	}
+	want(t, "bytes read, less than before", g.IO[0].Read.Bytes, 0)
+	want(t, "bytes written", g.IO[0].Write.Bytes, 1000)
+	want(t, "read limit", g.IO[0].ReadLimit.RequestsPerSecond, 50)
+	want(t, "kills", g.Memory.Events.OOMKill, 2)
+}
+
+func after(name string) string {
+	for i := range name {
+		if name[i] == '/' {
+			return name[i+1:]
+		}
+	}
+	return name
+}

@@ -1,0 +1,115 @@
+package cgroup
+
+import (
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// feature is something that a host may or may not let us see of its containers.
+type feature int
+
+const (
+	featureGuests feature = iota
+	featureNames
+	featureThreads
+	featureCPU
+	featureThrottling
+	featurePressure
+	featureMemory
+	featureIO
+	featureState
+	featureOOMLog
+	numFeatures
+)
+
+// featureTexts gives the name and, for a person, the remedy for each reason.
+func featureText(f feature) (name string, remedies map[model.Reason]string) {
+	const privilege = "run as root, or grant CAP_DAC_READ_SEARCH"
+	controller := func(c string) map[model.Reason]string {
+		return map[model.Reason]string{
+			model.NoController: "enable the " + c + " controller for the containers' cgroups",
+			model.NoPermission: privilege,
+		}
+	}
+	switch f {
+	case featureGuests:
+		return "cgroups", map[model.Reason]string{model.NoPermission: privilege}
+	case featureNames:
+		return "container_names", map[model.Reason]string{model.NoPermission: privilege + ", to read the engines' files"}
+	case featureThreads:
+		return "thread_schedstat", map[model.Reason]string{
+			model.NoPermission:        "mount /proc without hidepid, or run as root",
+			model.NotSupported:        "the kernel was built without CONFIG_SCHED_INFO",
+			model.ForeignPIDNamespace: "run in the host's PID namespace (docker run --pid=host, hostPID: true)",
+		}
+	case featureCPU:
+		return "cpu_usage", controller("cpuacct")
+	case featureThrottling:
+		return "cpu_throttling", controller("cpu")
+	case featurePressure:
+		return "cgroup_pressure", map[model.Reason]string{
+			model.PSIDisabled:  "boot with psi=1",
+			model.NotMounted:   "mount cgroup2 beside the v1 controllers, at /sys/fs/cgroup/unified",
+			model.NoPermission: privilege,
+		}
+	case featureMemory:
+		return "memory", controller("memory")
+	case featureIO:
+		return "io", controller("io (blkio)")
+	case featureState:
+		return "state", controller("freezer")
+	case featureOOMLog:
+		return "oom_log", map[model.Reason]string{
+			model.NoPermission: "grant CAP_SYSLOG and access to /dev/kmsg: OOM kills of containers that are gone at once are missed",
+			model.NotSupported: "give access to /dev/kmsg: OOM kills of containers that are gone at once are missed",
+		}
+	}
+	return "", nil
+}
+
+// features collects what the readings found. What was seen once is available.
+type features struct {
+	sawAny [numFeatures]bool
+	reason [numFeatures]model.Reason
+	out    []model.Feature
+}
+
+func (f *features) saw(id feature)       { f.sawAny[id] = true }
+func (f *features) seen(id feature) bool { return f.sawAny[id] }
+func (f *features) denied(id feature)    { f.reason[id] = model.NoPermission }
+
+// lacks says why something is not available, until it is seen.
+func (f *features) lacks(id feature, why model.Reason) { f.reason[id] = why }
+
+// list returns the state of every feature of which something is known. A
+// refusal outweighs what was seen elsewhere: a part of the host is not visible.
+func (f *features) list() []model.Feature {
+	f.out = f.out[:0]
+	for id := range numFeatures {
+		if !f.sawAny[id] && f.reason[id] == model.Available {
+			continue
+		}
+		reason := f.reason[id]
+		if f.sawAny[id] && reason != model.NoPermission {
+			reason = model.Available
+		}
+		name, remedies := featureText(id)
+		f.out = append(f.out, model.Feature{Name: name, Reason: reason, Remedy: remedies[reason]})
+	}
+	return f.out
+}
+
+// names notes whether the engines' files could be read for g.
+func (f *features) names(g *guest) {
+	switch {
+	case g.who.Denied:
+		f.denied(featureNames)
+	case g.who.Found:
+		f.saw(featureNames)
+	}
+}
+
+// foreignThreads reports whether the numbers of threads in cgroup files and in
+// /proc are of different namespaces: reading on would be reading of strangers.
+func (f *features) foreignThreads() bool {
+	return f.reason[featureThreads] == model.ForeignPIDNamespace
+}

@@ -1,0 +1,200 @@
+package cgroup
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// limitCores returns the smallest CPU quota over the levels of g, in cores.
+func (s *Source) limitCores(g *guest) model.Opt {
+	var smallest model.Opt
+	for n := g.node; n.parent != nil; n = n.parent {
+		smallest = smallest.Min(s.nodeLimits(n).cpuCores)
+	}
+	return smallest
+}
+
+// limitMemory returns the smallest memory limit over the levels of g.
+func (s *Source) limitMemory(g *guest) model.Opt {
+	var smallest model.Opt
+	for n := g.node; n.parent != nil; n = n.parent {
+		smallest = smallest.Min(s.nodeLimits(n).memory)
+	}
+	return smallest
+}
+
+// cpus returns how many CPUs g may use. Where its own directory has no cpuset
+// it inherits the one above it; the root's is every CPU that is online.
+func (s *Source) cpus(g *guest) model.Opt {
+	for n := g.node; n != nil; n = n.parent {
+		if l := s.nodeLimits(n); l.cpus != (model.Opt{}) {
+			return l.cpus
+		}
+	}
+	return s.online
+}
+
+// weight returns the CPU weight of g: 100 is the default. v1 counts shares, of
+// which 1024 are the default; the kernel's own conversion is the ratio.
+func (s *Source) weight(g *guest) model.Opt { return s.nodeLimits(g.node).weight }
+
+// nodeLimits returns the limits of one directory. Guests of one directory
+// share the reading, and it is not repeated before Options.Recheck.
+func (s *Source) nodeLimits(n *node) *limits {
+	l := &n.limits
+	if l.next != 0 && s.now < l.next {
+		return l
+	}
+	*l = limits{next: s.recheckAt(l.next == 0), cpus: s.nodeCPUs(n)}
+	if n.parent == nil {
+		return l // the root has no limits
+	}
+	l.cpuCores, l.weight = s.nodeCPULimit(n)
+	name := "memory.max"
+	if !s.layout.memory.v2 {
+		name = "memory.limit_in_bytes"
+	}
+	if v, ok := s.nodeValue(s.layout.memory, n, name); ok && v < unlimitedV1 {
+		l.memory = model.Some(float64(v))
+	}
+	return l
+}
+
+// recheckAt returns when what was just read is due again. The first time
+// it is spread over the interval, so that no reading has them all to do.
+func (s *Source) recheckAt(first bool) time.Duration {
+	if !first {
+		return s.now + s.opts.Recheck
+	}
+	s.turn = (s.turn + 61) % 256
+	return s.now + s.opts.Recheck*time.Duration(s.turn+1)/256
+}
+
+// unlimitedV1 is what v1 shows for a memory limit that is not set: the largest
+// multiple of the page size, whatever that is.
+const unlimitedV1 = 1<<63 - 1<<20
+
+func (s *Source) nodeCPULimit(n *node) (cores, weight model.Opt) {
+	h := s.layout.cpu
+	if h.v2 {
+		if w, ok := s.nodeValue(h, n, "cpu.weight"); ok {
+			weight = model.Some(float64(w))
+		}
+		if b, err := s.files.ReadOnce(h.root, n.path, "cpu.max"); err == nil {
+			quota, period, unlimited, err := kernel.ParseCPUMax(b)
+			if err == nil && !unlimited && period > 0 {
+				cores = model.Some(float64(quota) / float64(period))
+			}
+		}
+		return cores, weight
+	}
+	if shares, ok := s.nodeValue(h, n, "cpu.shares"); ok {
+		weight = model.Some(float64(shares) * 100 / 1024)
+	}
+	if h.root == "" {
+		return cores, weight
+	}
+	if b, err := s.files.ReadOnce(h.root, n.path, "cpu.cfs_quota_us"); err == nil {
+		quota, err := kernel.ParseSigned(b)
+		period, ok := s.nodeValue(h, n, "cpu.cfs_period_us")
+		if err == nil && ok && quota > 0 && period > 0 {
+			cores = model.Some(float64(quota) / float64(period))
+		}
+	}
+	return cores, weight
+}
+
+func (s *Source) nodeCPUs(n *node) model.Opt {
+	h := s.layout.cpuset
+	if h.root == "" {
+		return model.Opt{}
+	}
+	names := []string{"cpuset.cpus.effective"}
+	if !h.v2 {
+		names = []string{"cpuset.effective_cpus", "cpuset.cpus"}
+	}
+	for _, name := range names {
+		b, err := s.files.ReadOnce(h.root, n.path, name)
+		if err != nil {
+			continue
+		}
+		if count, err := kernel.ParseCPUList(b); err == nil && count > 0 {
+			return model.Some(float64(count))
+		}
+	}
+	return model.Opt{}
+}
+
+// nodeValue reads a file of one number; not ok where it is not there or "max".
+func (s *Source) nodeValue(h hierarchy, n *node, name string) (uint64, bool) {
+	if h.root == "" {
+		return 0, false
+	}
+	b, err := s.files.ReadOnce(h.root, n.path, name)
+	if err != nil {
+		return 0, false
+	}
+	v, unlimited, err := kernel.ParseValue(b)
+	return v, err == nil && !unlimited
+}
+
+// readIOLimits reads the caps that g itself has on devices.
+func (s *Source) readIOLimits(g *guest) {
+	if g.ioLimitsNext != 0 && s.now < g.ioLimitsNext {
+		return
+	}
+	g.ioLimitsNext = s.recheckAt(g.ioLimitsNext == 0)
+	for i := range g.io {
+		g.io[i].readLimit, g.io[i].writeLimit = model.IOLimit{}, model.IOLimit{}
+	}
+	h, path := s.layout.io, g.node.path
+	if h.root == "" {
+		return
+	}
+	if h.v2 {
+		b, err := s.files.ReadOnce(h.root, path, "io.max")
+		if err != nil {
+			return
+		}
+		limits, err := kernel.ParseIOMax(b, nil)
+		if err != nil {
+			s.fail(fmt.Errorf("parsing %s%s/io.max: %w", h.root, path, err))
+		}
+		for _, l := range limits {
+			d := g.device(l.Device)
+			d.readLimit = model.IOLimit{BytesPerSecond: capped(l.ReadBPS), RequestsPerSecond: capped(l.ReadIOPS)}
+			d.writeLimit = model.IOLimit{BytesPerSecond: capped(l.WriteBPS), RequestsPerSecond: capped(l.WriteIOPS)}
+		}
+		return
+	}
+	s.readIOLimitV1(g, "read_bps", func(d *ioState) *model.Opt { return &d.readLimit.BytesPerSecond })
+	s.readIOLimitV1(g, "write_bps", func(d *ioState) *model.Opt { return &d.writeLimit.BytesPerSecond })
+	s.readIOLimitV1(g, "read_iops", func(d *ioState) *model.Opt { return &d.readLimit.RequestsPerSecond })
+	s.readIOLimitV1(g, "write_iops", func(d *ioState) *model.Opt { return &d.writeLimit.RequestsPerSecond })
+}
+
+func (s *Source) readIOLimitV1(g *guest, what string, field func(*ioState) *model.Opt) {
+	b, err := s.files.ReadOnce(s.layout.io.root, g.node.path, "blkio.throttle."+what+"_device")
+	if err != nil {
+		return
+	}
+	limits, err := kernel.ParseDeviceLimits(b, nil)
+	if err != nil {
+		s.fail(fmt.Errorf("parsing %s%s/blkio.throttle.%s_device: %w", s.layout.io.root, g.node.path, what, err))
+	}
+	for _, l := range limits {
+		*field(g.device(l.Device)) = capped(l.Value)
+	}
+}
+
+// capped returns a limit, absent where the kernel says max.
+func capped(v uint64) model.Opt {
+	if v == math.MaxUint64 {
+		return model.Opt{}
+	}
+	return model.Some(float64(v))
+}

@@ -1,0 +1,126 @@
+package cgroup
+
+import (
+	"fmt"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// readMemory reads the memory charged to g, its sub-cgroups included.
+func (s *Source) readMemory(g *guest, m *model.Memory) {
+	*m = model.Memory{
+		Usage: s.readBytes(g, fileMemoryUsage),
+		Swap:  s.readBytes(g, fileMemorySwap),
+		Limit: s.limitMemory(g),
+	}
+	s.readMemoryStat(g, m)
+	if s.layout.memory.v2 {
+		s.readMemoryEvents(g, &m.Events)
+	} else {
+		s.readMemoryEventsV1(g, &m.Events)
+	}
+}
+
+func (s *Source) readBytes(g *guest, id fileID) model.Opt {
+	b := s.read(g, id)
+	if b == nil {
+		return model.Opt{}
+	}
+	v, unlimited, err := kernel.ParseValue(b)
+	if !s.parsed(g, id, err) || unlimited {
+		return model.Opt{}
+	}
+	return model.Some(float64(v))
+}
+
+func (s *Source) readMemoryStat(g *guest, m *model.Memory) {
+	b := s.read(g, fileMemoryStat)
+	if b == nil {
+		return
+	}
+	var st kernel.MemoryStat
+	var err error
+	if s.layout.memory.v2 { // no function value: st would have to live on the heap
+		err = kernel.ParseMemoryStat(b, &st)
+	} else {
+		err = kernel.ParseMemoryStatV1(b, &st)
+	}
+	if !s.parsed(g, fileMemoryStat, err) {
+		return
+	}
+	m.Anon = model.Some(float64(st.Anon))
+	m.MajorFaults = model.Some(float64(st.MajorFaults))
+	if usage, ok := m.Usage.Get(); ok {
+		m.WorkingSet = model.Some(max(usage-float64(st.InactiveFile), 0))
+	}
+	if st.HasRefaultsAnon {
+		m.RefaultsAnon = model.Some(float64(st.RefaultsAnon))
+	}
+	if st.HasRefaultsFile {
+		m.RefaultsFile = model.Some(float64(st.RefaultsFile))
+	}
+	if st.HasSwap {
+		m.Swap = model.Some(float64(st.Swap))
+	}
+}
+
+func (s *Source) readMemoryEvents(g *guest, m *model.MemoryEvents) {
+	b := s.read(g, fileMemoryEvents)
+	if b == nil {
+		return
+	}
+	var ev kernel.MemoryEvents
+	if err := kernel.ParseMemoryEvents(b, &ev); !s.parsed(g, fileMemoryEvents, err) {
+		return
+	}
+	m.Low, m.High, m.Max = model.Some(float64(ev.Low)), model.Some(float64(ev.High)), model.Some(float64(ev.Max))
+	g.oom.oom.update(ev.OOM, g.atStart)
+	g.oom.kills.update(ev.OOMKill, g.atStart)
+	m.OOM, m.OOMKill = model.Some(float64(g.ooms())), model.Some(float64(g.oomKills()))
+}
+
+// readMemoryEventsV1 reads what v1 has of them: failcnt counts how often the
+// limit was met, which is v2's max, and oom_control counts kills, but only in
+// the very cgroup of the victim: those of the directories below are added.
+func (s *Source) readMemoryEventsV1(g *guest, m *model.MemoryEvents) {
+	if b := s.read(g, fileMemoryFailcnt); b != nil {
+		if v, _, err := kernel.ParseValue(b); s.parsed(g, fileMemoryFailcnt, err) {
+			m.Max = model.Some(float64(v))
+		}
+	}
+	if s.layout.memory.root == "" || !g.files[fileMemoryFailcnt].read {
+		return
+	}
+	known := false
+	g.node.each(func(n *node) {
+		grown, ok := s.nodeKills(n, g.atStart)
+		known = known || ok
+		g.oom.kills.value += grown
+	})
+	if known {
+		m.OOMKill = model.Some(float64(g.oomKills()))
+	}
+}
+
+// nodeKills returns by how much the kills in one directory have grown in this
+// reading; guests inside each other share it.
+func (s *Source) nodeKills(n *node, atStart bool) (grown uint64, ok bool) {
+	if n.killsGen == s.gen {
+		return n.killsGrown, n.kills.known
+	}
+	n.killsGen, n.killsGrown = s.gen, 0
+	b, err := s.files.Read(&n.oomControl, s.layout.memory.root, n.path, "memory.oom_control")
+	if err != nil {
+		return 0, false
+	}
+	kills, ok, err := kernel.ParseOOMControl(b)
+	if err != nil {
+		s.fail(fmt.Errorf("parsing %s%s/memory.oom_control: %w", s.layout.memory.root, n.path, err))
+		return 0, false
+	}
+	if ok {
+		n.killsGrown = n.kills.update(kills, atStart)
+	}
+	return n.killsGrown, ok
+}

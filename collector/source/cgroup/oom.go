@@ -1,0 +1,205 @@
+package cgroup
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-exporter/virt_exporter/collector/identity"
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+const (
+	// keepEnded is how long the OOM events of a guest outlive it: without
+	// them nobody could be paged for a container that died of one.
+	keepEnded = 15 * time.Minute
+
+	// recall is how long the path of a guest that is gone is still known, for
+	// records of the kernel's log that come late.
+	recall = time.Minute
+)
+
+// oomState counts the OOM events of a guest.
+type oomState struct {
+	oom, kills                counter
+	logged                    uint64 // kills that the kernel's log told of
+	carriedOOM, carriedKilled uint64 // of earlier guests of this name
+}
+
+func (g *guest) ooms() uint64 { return g.oom.carriedOOM + g.oom.oom.value }
+
+// oomKills is the count of the memory controller or of the kernel's log,
+// whichever knows more: the log outlives the cgroup, but is rate-limited.
+func (g *guest) oomKills() uint64 {
+	return g.oom.carriedKilled + max(g.oom.kills.value, g.oom.logged)
+}
+
+// ended is what is kept of a guest that is gone.
+type ended struct {
+	until     time.Duration
+	oom, kill uint64
+	info      model.Info
+}
+
+// recent is the name that a path had a moment ago.
+type recent struct {
+	name  model.Name
+	until time.Duration
+}
+
+// keepOOM keeps the events of a guest that has just ended.
+func (s *Source) keepOOM(g *guest) {
+	if g.name.Guest == "" {
+		return
+	}
+	s.recent[g.node.path] = recent{g.name, s.now + recall}
+	if oom, kill := g.ooms(), g.oomKills(); oom > 0 || kill > 0 {
+		s.ended[g.name] = &ended{until: s.now + keepEnded, oom: oom, kill: kill, info: g.out.Info}
+	}
+}
+
+// carryOOM hands the events of an earlier guest of this name to g.
+func (s *Source) carryOOM(g *guest) {
+	if e, ok := s.ended[g.name]; ok {
+		g.oom.carriedOOM, g.oom.carriedKilled = e.oom, e.kill
+		delete(s.ended, g.name)
+	}
+}
+
+// appendEnded adds the guests that are gone but for their OOM events.
+func (s *Source) appendEnded(out []model.Guest) []model.Guest {
+	for path, r := range s.recent {
+		if s.now > r.until {
+			delete(s.recent, path)
+		}
+	}
+	for name, e := range s.ended {
+		if s.now > e.until {
+			delete(s.ended, name)
+			continue
+		}
+		g := model.Guest{Name: name, Ended: true, Info: e.info}
+		g.Memory.Events.OOMKill = model.Some(float64(e.kill))
+		if e.oom > 0 {
+			g.Memory.Events.OOM = model.Some(float64(e.oom))
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+// kernelLog reads /dev/kmsg without ever waiting: the only witness of a
+// container that is OOM-killed and removed between two readings.
+type kernelLog struct {
+	fd  int
+	buf [8 << 10]byte // the kernel's largest record
+}
+
+// openKernelLog opens the log at its end: what was before is not ours to count.
+func openKernelLog(rootfs string) (*kernelLog, error) {
+	path := filepath.Join(rootfs, "dev/kmsg")
+	if st, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if st.Mode()&os.ModeCharDevice == 0 {
+		return nil, errors.New("not a device")
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	if _, err := unix.Seek(fd, 0, unix.SEEK_END); err != nil {
+		_ = unix.Close(fd)
+		return nil, &os.PathError{Op: "seek", Path: path, Err: err}
+	}
+	return &kernelLog{fd: fd}, nil
+}
+
+func (l *kernelLog) close() {
+	if l != nil {
+		_ = unix.Close(l.fd)
+	}
+}
+
+// each calls f for every OOM kill logged since the last call.
+func (l *kernelLog) each(f func(kernel.OOMKill)) {
+	const most = 10_000 // records: a log that grows faster than it is read
+	for range most {
+		n, err := unix.Read(l.fd, l.buf[:])
+		switch {
+		case err == unix.EPIPE || err == unix.EINTR:
+			continue // overtaken by the ring: the next read is at its oldest
+		case err != nil || n == 0:
+			return
+		}
+		if kill, ok := kernel.ParseKmsgOOM(l.buf[:n]); ok {
+			f(kill)
+		}
+	}
+}
+
+// readKernelLog counts the kills that the kernel's log tells of.
+func (s *Source) readKernelLog() {
+	if s.log != nil {
+		s.log.each(func(k kernel.OOMKill) { s.logged(k.TaskMemcg) })
+	}
+}
+
+// logged counts a kill in the cgroup at path, for the guest there and those
+// around it, whether it is there, was there or was never seen.
+func (s *Source) logged(path string) {
+	if n := s.find(path); n != nil && n.owner != nil {
+		for g := n.owner; g != nil; g = g.parent {
+			g.oom.logged++
+		}
+		return
+	}
+	for p := path; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
+		if r, ok := s.recent[p]; ok {
+			s.killedEnded(r.name, model.Info{})
+			return
+		}
+		if m, ok := identity.FromPath(p); ok && !m.Helper && m.Kind == model.Container {
+			who := s.resolver.Resolve(p, m)
+			name := model.Name{Kind: who.Kind, Runtime: who.Runtime, Guest: who.Name}
+			s.killedEnded(name, s.info(p, &who))
+			return
+		}
+		if !strings.HasPrefix(p, "/") {
+			return
+		}
+	}
+}
+
+func (s *Source) killedEnded(name model.Name, info model.Info) {
+	if g, ok := s.names[name]; ok {
+		g.oom.carriedKilled++ // its successor is already there
+		return
+	}
+	e, ok := s.ended[name]
+	if !ok {
+		e = &ended{info: info}
+		s.ended[name] = e
+	}
+	e.kill++
+	e.until = s.now + keepEnded
+}
+
+// find returns the deepest known directory at or above path that lies in a
+// guest, or nil.
+func (s *Source) find(path string) *node {
+	n := s.root
+	for rest := strings.TrimPrefix(path, "/"); rest != ""; {
+		name, after, _ := strings.Cut(rest, "/")
+		c, ok := n.children[name]
+		if !ok {
+			break
+		}
+		n, rest = c, after
+	}
+	return n
+}

@@ -1,0 +1,72 @@
+package cgroup
+
+import (
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// maxWalked is the number of hierarchies that are walked at most.
+const maxWalked = 3
+
+// node is a cgroup directory, in all walked hierarchies that have it: engines
+// use the same path in each.
+type node struct {
+	parent   *node
+	path     string // from the root of the hierarchy; "" for the root itself
+	children map[string]*node
+
+	ino    [maxWalked]uint64 // in each walked hierarchy; 0 where it is not
+	seen   uint64            // the last walk that saw it, in any hierarchy
+	seenIn [maxWalked]uint64 // and in each
+
+	guest *guest // whose own directory this is; nil for others
+	owner *guest // the innermost guest that holds this directory
+	skip  bool   // belongs to an engine or to a virtual machine: no guests below
+
+	tids   kernel.File // cgroup.threads
+	limits limits      // of this directory alone
+
+	oomControl kernel.File // v1: kills of this very directory
+	kills      counter
+	killsGen   uint64 // the reading that read them
+	killsGrown uint64
+
+	throttledGen uint64    // the reading that read throttled
+	throttled    model.Opt // seconds that its own quota held what is in it
+}
+
+// limits are the limits set on one directory. They change when a person
+// changes them, so they are read again only now and then.
+type limits struct {
+	next     time.Duration // when to read them again; 0 for never read
+	cpuCores model.Opt
+	weight   model.Opt // 100 is the default
+	memory   model.Opt // bytes
+	cpus     model.Opt // CPUs of the effective cpuset
+}
+
+// child returns the directory name below n, which may be new.
+func (n *node) child(name []byte) (*node, bool) {
+	if c, ok := n.children[string(name)]; ok {
+		return c, false
+	}
+	c := &node{parent: n, path: n.path + "/" + string(name), owner: n.owner, skip: n.skip}
+	if n.children == nil {
+		n.children = make(map[string]*node)
+	}
+	n.children[string(name)] = c
+	return c, true
+}
+
+// each calls f for n and everything below it.
+func (n *node) each(f func(*node)) {
+	f(n)
+	for _, c := range n.children {
+		c.each(f)
+	}
+}
+
+// in reports whether the directory exists in the i-th walked hierarchy.
+func (n *node) in(i int) bool { return n.ino[i] != 0 }

@@ -1,0 +1,132 @@
+package cgroup
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+)
+
+// maxDepth bounds the walk: the kernel has no limit, but a path longer than
+// PATH_MAX cannot be opened anyway.
+const maxDepth = 512
+
+// walk brings the tree up to date: it discovers guests and lets go of those
+// that are gone. A walk that could not be ended lets go of nobody.
+func (s *Source) walk(ctx context.Context) error {
+	s.gen++
+	s.retry()
+	for i := range s.layout.walked {
+		if err := s.walkDir(ctx, i, s.root, 0); err != nil {
+			return err
+		}
+	}
+	s.sweep(s.root)
+	s.prevWalkAt, s.walkedAt = s.walkedAt, s.now
+	s.walkedOnce = true
+	return nil
+}
+
+// walkDir visits n and what is below it in the i-th hierarchy. The link count
+// spares listing the directories that have no subdirectories: nearly all.
+func (s *Source) walkDir(ctx context.Context, i int, n *node, depth int) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("walking the cgroups: %w", context.Cause(ctx))
+	}
+	n.seen = s.gen
+	if n.skip || depth > maxDepth {
+		return nil
+	}
+	root := s.layout.walked[i].root
+	_, links, err := s.files.Links(root, n.path)
+	if err == nil && links == 2 {
+		return nil
+	}
+	if err == nil {
+		err = s.files.Subdirs(root, n.path, func(e kernel.Entry) { s.found(i, n, e) })
+	}
+	switch {
+	case err == nil:
+	case kernel.Gone(err):
+		return nil
+	case kernel.Denied(err):
+		s.features.denied(featureGuests)
+		s.keep(i, n)
+		return nil
+	default:
+		s.fail(fmt.Errorf("listing %s%s: %w", root, n.path, err))
+		s.keep(i, n)
+		return nil
+	}
+	for _, c := range n.children {
+		if c.seenIn[i] != s.gen {
+			continue
+		}
+		if err := s.walkDir(ctx, i, c, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// found notes the directory e below n. One whose inode changed is another
+// directory of the same name: the container was restarted.
+func (s *Source) found(i int, n *node, e kernel.Entry) {
+	c, isNew := n.child(e.Name)
+	if !isNew && c.ino[i] != 0 && c.ino[i] != e.Ino {
+		s.remove(c)
+		c, isNew = n.child(e.Name)
+	}
+	c.ino[i], c.seenIn[i], c.seen = e.Ino, s.gen, s.gen
+	if isNew {
+		s.classify(c)
+	}
+}
+
+// keep marks what is known below n as seen: a directory that cannot be listed
+// now is no proof that its guests are gone.
+func (s *Source) keep(i int, n *node) {
+	n.each(func(d *node) {
+		if d != n && d.in(i) {
+			d.seen, d.seenIn[i] = s.gen, s.gen
+		}
+	})
+}
+
+// sweep removes what the walk has not seen.
+func (s *Source) sweep(n *node) {
+	for _, c := range n.children {
+		if c.seen != s.gen {
+			s.remove(c)
+			continue
+		}
+		for i := range s.layout.walked {
+			if c.seenIn[i] != s.gen {
+				c.ino[i] = 0
+			}
+		}
+		s.sweep(c)
+	}
+}
+
+// remove lets go of n, of everything below it and of the guests there.
+func (s *Source) remove(n *node) {
+	n.each(func(d *node) {
+		s.files.Close(&d.tids)
+		s.files.Close(&d.oomControl)
+		if d.guest != nil {
+			s.end(d.guest)
+		}
+		delete(s.undecided, d)
+	})
+	delete(n.parent.children, base(n.path))
+}
+
+func base(path string) string {
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' {
+			return path[i+1:]
+		}
+	}
+	return path
+}

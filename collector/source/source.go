@@ -1,0 +1,43 @@
+// Package source says what a source of readings is. Each source is a package
+// of its own below this one and passes the conformance test of sourcetest.
+package source
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// Source reads guests, or the machine itself, from one place.
+type Source interface {
+	// Name is the value of the label source, one lower-case word.
+	Name() string
+
+	// Read returns everything that could be read, also when the error is not
+	// nil; the error says what is missing. An error that wraps *Unavailable
+	// says that this host does not have what the source reads.
+	//
+	// Read is never called twice at once. What it returns belongs to the
+	// caller until the next call of Read: a source reuses its buffers. Read
+	// returns soon after the context ends.
+	Read(ctx context.Context) (model.Reading, error)
+
+	// Close ends what the source keeps open. Read is not called after it.
+	Close() error
+}
+
+// Unavailable says that this host does not have what a source reads: a state
+// with a reason, not a failure.
+type Unavailable struct {
+	Reason model.Reason
+	Remedy string // what a person can do, for the log
+	Err    error
+}
+
+func (u *Unavailable) Error() string {
+	return fmt.Sprintf("not available here (%s): %v", u.Reason, u.Err)
+}
+
+// Unwrap returns what was found.
+func (u *Unavailable) Unwrap() error { return u.Err }
