@@ -19,6 +19,19 @@ type Entry struct {
 // not be listed; some file systems always say 1, which says nothing.
 func (r *Files) Links(root, dir string) (ino uint64, links uint32, err error) {
 	r.join(root, dir, ".")
+	return r.stat()
+}
+
+// TaskInode returns the inode number of the file name of thread tid below
+// procfs. Files below net/ have one for each network namespace.
+func (r *Files) TaskInode(procfs string, tid int32, name string) (uint64, error) {
+	r.joinTask(procfs, tid, name)
+	ino, _, err := r.stat()
+	return ino, err
+}
+
+// stat looks at the file at r.path.
+func (r *Files) stat() (ino uint64, links uint32, err error) {
 	r.path = append(r.path, 0)
 	cwd := unix.AT_FDCWD
 	for {

@@ -73,14 +73,28 @@ func (r *Files) ReadTask(f *File, procfs string, tid int32, name string) ([]byte
 	if f.fd != 0 {
 		return r.readOpen(f)
 	}
+	r.joinTask(procfs, tid, name)
+	return r.readNew(f)
+}
+
+// ReadTaskOnce is ReadTask without keeping the file open.
+func (r *Files) ReadTaskOnce(procfs string, tid int32, name string) ([]byte, error) {
+	r.joinTask(procfs, tid, name)
+	return r.readPath()
+}
+
+func (r *Files) joinTask(procfs string, tid int32, name string) {
 	r.tid = strconv.AppendInt(r.tid[:0], int64(tid), 10)
 	r.path = append(append(append(append(append(r.path[:0], procfs...), '/'), r.tid...), '/'), name...)
-	return r.readNew(f)
 }
 
 // ReadOnce returns the whole of the file root+dir/name and keeps nothing open.
 func (r *Files) ReadOnce(root, dir, name string) ([]byte, error) {
 	r.join(root, dir, name)
+	return r.readPath()
+}
+
+func (r *Files) readPath() ([]byte, error) {
 	fd, err := r.openPath()
 	if err != nil {
 		return nil, err

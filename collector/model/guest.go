@@ -41,6 +41,7 @@ type Guest struct {
 	Pressure  Pressure
 	Memory    Memory
 	IO        []DeviceIO
+	IODelay   Opt // seconds that its tasks were blocked on block I/O
 	Network   []Interface
 }
 

@@ -40,8 +40,11 @@ func (h *Histogram) Count() uint64 {
 // Slot returns the slot for a latency in seconds. A foreign bin counts in the
 // slot of its upper end.
 func Slot(seconds float64) int {
-	if seconds <= 0 || math.IsNaN(seconds) {
+	switch {
+	case seconds <= 0 || math.IsNaN(seconds):
 		return 0
+	case math.IsInf(seconds, 1):
+		return Slots - 1
 	}
 	frac, exp := math.Frexp(seconds) // seconds = frac × 2^exp, ½ ≤ frac < 1
 	if frac == 0.5 {

@@ -69,9 +69,11 @@ type Source struct {
 	walkedAt, prevWalkAt time.Duration
 	walkedOnce           bool
 	guestsSorted         bool
-	first                int // where the next reading begins, so that a deadline is fair
-	online               model.Opt
-	onlineAt             time.Duration
+	first                int       // where the next reading begins, so that a deadline is fair
+	online               model.Opt // CPUs
+	delayacct            bool      // the kernel accounts delays on block I/O
+	hostNet              uint64    // inode of a file of the host's network namespace
+	hostAt               time.Duration
 	turn                 int // spreads what is looked at now and then
 
 	// Of one reading.
@@ -83,6 +85,8 @@ type Source struct {
 	fresh  []*guest
 	iostat []kernel.IOStat
 	blkio  []kernel.BlkioV1
+	netdev []kernel.NetDev
+	words  map[string]string // names of interfaces
 	out    []model.Guest
 }
 
@@ -122,6 +126,7 @@ func New(opts Options) (*Source, error) {
 		stacked:   make(map[string][]string),
 		dropped:   make(map[string]uint64),
 		out:       make([]model.Guest, 0, 64),
+		words:     make(map[string]string),
 	}
 	s.bootTime = bootTime(opts.ProcFS)
 	s.openLog()
@@ -143,6 +148,7 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 		s.fail(err)
 	}
 	s.sortGuests()
+	s.readHost()
 	if err := s.readThreads(ctx); err != nil {
 		s.fail(err)
 	}
@@ -177,7 +183,6 @@ func (s *Source) Close() error {
 // readGuests reads the files of each guest, as far as the deadline allows. The
 // next reading begins where this one ended.
 func (s *Source) readGuests(ctx context.Context) error {
-	s.refreshOnline()
 	count := len(s.guests)
 	for i := range count {
 		if ctx.Err() != nil {
@@ -202,6 +207,8 @@ func (s *Source) readGuest(g *guest) bool {
 	s.readMemory(g, &g.out.Memory)
 	s.readIOLimits(g)
 	g.out.IO = s.readIO(g, g.out.IO)
+	g.out.IODelay = s.ioDelay(g)
+	g.out.Network = s.readNetwork(g, g.out.Network[:0])
 	g.out.State = s.readState(g)
 	if g.startedAt != 0 && s.bootTime != 0 {
 		g.out.StartTime = model.Some(s.bootTime + float64(g.startedAt)*tick.Seconds())
@@ -238,15 +245,21 @@ func (s *Source) sortGuests() {
 	}
 }
 
-func (s *Source) refreshOnline() {
-	if s.onlineAt != 0 && s.now < s.onlineAt+s.opts.Recheck {
+// readHost reads what is the same for all guests, now and then.
+func (s *Source) readHost() {
+	if s.hostAt != 0 && s.now < s.hostAt+s.opts.Recheck {
 		return
 	}
-	s.onlineAt = s.now
+	s.hostAt = s.now
 	if b, err := s.files.ReadOnce(s.opts.SysFS, "/devices/system/cpu", "online"); err == nil {
 		if n, err := kernel.ParseCPUList(b); err == nil {
 			s.online = model.Some(float64(n))
 		}
+	}
+	b, err := s.files.ReadOnce(s.opts.ProcFS, "/sys/kernel", "task_delayacct")
+	s.delayacct = err == nil && len(b) > 0 && b[0] == '1'
+	if s.hostNet, err = s.files.TaskInode(s.opts.ProcFS, 1, "net/dev"); err != nil {
+		s.hostNet = 0
 	}
 }
 

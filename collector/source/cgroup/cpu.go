@@ -11,6 +11,7 @@ import (
 // cpuState is what must be remembered of a guest's CPU time.
 type cpuState struct {
 	run, wait uint64        // nanoseconds, of all threads that ever ran in it
+	delay     uint64        // ticks that they were blocked on block I/O
 	readAt    time.Duration // when its threads were last read; 0 for never
 	readGen   uint64
 

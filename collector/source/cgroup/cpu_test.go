@@ -2,13 +2,18 @@ package cgroup
 
 import (
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-var symlink = os.Symlink
+var (
+	symlink  = os.Symlink
+	hardlink = os.Link
+	itoa     = strconv.Itoa
+)
 
 func TestSplitExplainsStealByThrottling(t *testing.T) {
 	const tenSeconds = 10 * time.Second

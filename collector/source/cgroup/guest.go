@@ -36,7 +36,9 @@ type guest struct {
 	ioLimitsNext time.Duration // when to read the limits of io again
 	oom          oomState
 	startedAt    uint64 // ticks since boot of its oldest thread; 0 if unknown
-	firstPID     int32  // that thread
+	firstPID     int32  // that thread, or another if it has exited
+	netKnown     bool   // whether netOwn is known
+	netOwn       bool   // it has a network namespace of its own
 	ended        bool
 
 	out model.Guest

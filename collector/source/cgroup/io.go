@@ -126,6 +126,15 @@ func operations(ops, bytes *counter) model.Operations {
 	return o
 }
 
+// ioDelay returns how long the guest's tasks were blocked on block I/O. Those
+// that were started before the accounting was switched on have none.
+func (s *Source) ioDelay(g *guest) model.Opt {
+	if !s.delayacct || g.cpu.readAt == 0 {
+		return model.Opt{}
+	}
+	return model.Some(float64(g.cpu.delay) * tick.Seconds())
+}
+
 // bottomOnly leaves out a device that lies on others (device-mapper, md) where
 // those are listed too: the kernel counts a request at each of them.
 func (s *Source) bottomOnly(list []model.DeviceIO) []model.DeviceIO {

@@ -15,6 +15,7 @@ type thread struct {
 	file      kernel.File // its schedstat; open, it can only ever be this thread's
 	guest     *guest      // the innermost guest that it runs in
 	run, wait uint64
+	delay     uint64 // on block I/O, in ticks; 0 where the kernel does not account it
 	seen      uint64 // the last reading that saw it
 }
 
@@ -95,7 +96,7 @@ func (s *Source) readThread(g *guest, tid int32) {
 	if known {
 		now, ok := s.schedstat(t, tid)
 		if ok && now.RunNsec >= t.run && now.WaitNsec >= t.wait {
-			s.credit(g, t, now)
+			s.credit(g, t, tid, now)
 			return
 		}
 		s.dropThread(tid, t) // it has exited, and the number may be another's by now
@@ -135,10 +136,12 @@ func (s *Source) schedstat(t *thread, tid int32) (kernel.Schedstat, bool) {
 func (s *Source) meet(g *guest, t *thread, tid int32, now kernel.Schedstat) {
 	t.guest, t.seen = g, s.gen
 	t.run, t.wait = now.RunNsec, now.WaitNsec
-	started, ok := s.started(tid)
+	st, ok := s.stat(tid)
 	if !ok {
 		return
 	}
+	started := st.StartTicks
+	t.delay = st.BlkioDelayTicks
 	if g.cpu.readAt == 0 && (g.startedAt == 0 || started < g.startedAt) {
 		g.startedAt, g.firstPID = started, tid
 	}
@@ -153,21 +156,28 @@ func (s *Source) meet(g *guest, t *thread, tid int32, now kernel.Schedstat) {
 		for p := g; p != nil; p = p.parent {
 			p.cpu.run += now.RunNsec
 			p.cpu.wait += now.WaitNsec
+			p.cpu.delay += t.delay
 		}
 	}
 }
 
 // credit adds what a thread did since the last reading. If it has moved to
 // another guest meanwhile, only those count it that held it before and after.
-func (s *Source) credit(g *guest, t *thread, now kernel.Schedstat) {
+func (s *Source) credit(g *guest, t *thread, tid int32, now kernel.Schedstat) {
+	delayed := s.delayed(t, tid)
 	for p := g; p != nil; p = p.parent {
 		if t.guest == g || t.guest.within(p) {
 			p.cpu.run += now.RunNsec - t.run
 			p.cpu.wait += now.WaitNsec - t.wait
+			p.cpu.delay += delayed - t.delay
 		}
 	}
+	t.delay = delayed
 	t.guest, t.seen = g, s.gen
 	t.run, t.wait = now.RunNsec, now.WaitNsec
+	if g.firstPID == 0 {
+		g.firstPID = tid
+	}
 }
 
 // dropExited forgets the threads that are gone. Those of a guest that was not
@@ -188,18 +198,30 @@ func (s *Source) dropThread(tid int32, t *thread) {
 // tick is the unit of start times in /proc: USER_HZ is 100 wherever Go runs.
 const tick = 10 * time.Millisecond
 
-// started returns when a thread started, in ticks since boot.
-func (s *Source) started(tid int32) (uint64, bool) {
-	var f kernel.File
-	b, err := s.files.ReadTask(&f, s.opts.ProcFS, tid, "stat")
-	s.files.Close(&f)
-	if err != nil {
-		return 0, false
-	}
+// stat reads what schedstat does not say of a thread: when it started.
+func (s *Source) stat(tid int32) (kernel.ThreadStat, bool) {
 	var st kernel.ThreadStat
+	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, tid, "stat")
+	if err != nil {
+		return st, false
+	}
 	if err := kernel.ParseThreadStat(b, &st); err != nil {
 		s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, tid, err))
-		return 0, false
+		return st, false
 	}
-	return st.StartTicks, true
+	return st, true
+}
+
+// delayed returns how long a thread was blocked on block I/O, in ticks. It
+// costs another file for every thread, so it is read only where the kernel
+// accounts it.
+func (s *Source) delayed(t *thread, tid int32) uint64 {
+	if !s.delayacct {
+		return t.delay
+	}
+	st, ok := s.stat(tid)
+	if !ok {
+		return t.delay
+	}
+	return max(st.BlkioDelayTicks, t.delay)
 }

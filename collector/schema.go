@@ -1,0 +1,95 @@
+package collector
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+const (
+	counter   = dto.MetricType_COUNTER
+	gauge     = dto.MetricType_GAUGE
+	histo     = dto.MetricType_HISTOGRAM
+	maxLabels = 64 // allow-listed container labels
+)
+
+// guestRows is the table of everything that is said of guests. labels are the
+// label names made of the allow-listed container labels.
+func guestRows(labels []string) []row[model.Guest] {
+	return slices.Concat(infoRows(labels), cpuRows(), pressureRows(), ioRows(), memoryRows(), networkRows())
+}
+
+// labelNames makes label names of container labels: label_ and the key, with
+// an underscore for what a label name may not hold.
+func labelNames(keys []string) ([]string, error) {
+	if len(keys) > maxLabels {
+		return nil, fmt.Errorf("%d guest labels are too many: at most %d", len(keys), maxLabels)
+	}
+	names := make([]string, 0, len(keys))
+	for _, key := range keys {
+		name := "label_" + strings.Map(labelRune, key)
+		if key == "" || slices.Contains(names, name) {
+			return nil, fmt.Errorf("guest label %q: the name %s is empty or taken by another label", key, name)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+func labelRune(r rune) rune {
+	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+		return r
+	}
+	return '_'
+}
+
+func infoRows(labels []string) []row[model.Guest] {
+	names := append([]string{
+		"id", "uuid", "vm_key", "parent", "cgroup", "image", "accelerator",
+		"kube_namespace", "kube_pod", "kube_container", "project",
+	}, labels...)
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_info", typ: gauge, core: true, labels: names,
+			help: "What is known of a guest, always 1. What is unknown is empty; parent is kind/runtime/guest of the guest around it.",
+			from: "cgroup paths and the engines' files",
+			values: func(g *model.Guest, s *series) {
+				i := &g.Info
+				values := make([]string, 0, 16)
+				values = append(values, i.ID, i.UUID, i.VMKey, i.Parent, i.Cgroup, i.Image, i.Accelerator,
+					i.KubeNamespace, i.KubePod, i.KubeContainer, i.Project)
+				for n := range labels {
+					value := ""
+					if n < len(i.Labels) {
+						value = i.Labels[n]
+					}
+					values = append(values, value)
+				}
+				if !g.Ended {
+					s.add1(values...)
+				}
+			},
+		},
+		{
+			name: "virt_guest_start_time_seconds", typ: gauge, core: true,
+			help:   "When the guest started, in seconds since the epoch: the start of the oldest process that it had when it was found.",
+			from:   "/proc/PID/stat",
+			values: func(g *model.Guest, s *series) { s.add(g.StartTime) },
+		},
+		{
+			name: "virt_guest_state", typ: gauge, labels: []string{"state"},
+			help: "Whether the guest is in this state. A paused container is one whose cgroup is frozen.",
+			from: "cgroup.events, freezer.state",
+			values: func(g *model.Guest, s *series) {
+				if g.State != "" {
+					s.bool(g.State == model.Running, string(model.Running))
+					s.bool(g.State == model.Paused, string(model.Paused))
+				}
+			},
+		},
+	}
+}

@@ -1,0 +1,118 @@
+package collector
+
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
+func cpuRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_cpu_usage_seconds_total", typ: counter, core: true,
+			help:   "CPU time charged to the guest, helpers included.",
+			from:   "cpu.stat, cpuacct.usage",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Usage) },
+		},
+		{
+			name: "virt_guest_cpu_run_seconds_total", typ: counter, core: true,
+			help:   "Time on a CPU of exactly those threads of which steal is taken. steal / (run + steal) is the steal ratio.",
+			from:   "/proc/TID/schedstat, summed over all threads",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Run) },
+		},
+		{
+			name: "virt_guest_cpu_steal_seconds_total", typ: counter, core: true,
+			help:   "Thread-seconds in which CPU work of the guest was runnable and did not run, its own quota and its own other threads included.",
+			from:   "/proc/TID/schedstat, summed over all threads",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Steal) },
+		},
+		{
+			name: "virt_guest_cpu_steal_by_seconds_total", typ: counter, core: true,
+			labels: []string{"cause", "culprit", "method"},
+			help:   "The guest's steal by cause. Increases sum to the increase of virt_guest_cpu_steal_seconds_total.",
+			from:   "throttled time, estimated",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.CPU.StealBy {
+					part := &g.CPU.StealBy[i]
+					s.add(model.Some(part.Seconds), string(part.Cause), part.Culprit, string(part.Method))
+				}
+			},
+		},
+		{
+			name: "virt_guest_cpu_steal_coverage_ratio", typ: gauge,
+			help:   "Part of the guest's CPU time of the last minutes whose waits could be seen. Short-lived threads are why it may be under 1; absent while the guest is idle.",
+			from:   "run ÷ usage",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.StealCoverage) },
+		},
+		{
+			name: "virt_guest_cpu_throttled_seconds_total", typ: counter, core: true,
+			help:   "Time that CPU quotas held the guest, its own and those above it, per CPU queue as the kernel counts it. Not thread-seconds: never subtract it from steal.",
+			from:   "cpu.stat.local, or cpu.stat of every level before Linux 6.6",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Throttled) },
+		},
+		{
+			name: "virt_guest_cpu_periods_total", typ: counter,
+			help:   "Enforcement periods of the guest's own CPU quota. Absent where it never had one.",
+			from:   "cpu.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Periods) },
+		},
+		{
+			name: "virt_guest_cpu_throttled_periods_total", typ: counter,
+			help:   "Enforcement periods in which the guest's own CPU quota was used up.",
+			from:   "cpu.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.ThrottledPeriods) },
+		},
+		{
+			name: "virt_guest_cpu_burst_seconds_total", typ: counter,
+			help:   "CPU time that the guest used beyond its quota out of saved burst.",
+			from:   "cpu.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Burst) },
+		},
+		{
+			name: "virt_guest_cpu_limit_cores", typ: gauge,
+			help:   "Smallest CPU quota over the guest's levels, in CPUs. Absent when unlimited.",
+			from:   "cpu.max, cpu.cfs_quota_us",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.LimitCores) },
+		},
+		{
+			name: "virt_guest_cpu_weight", typ: gauge,
+			help:   "CPU weight of the guest's own cgroup, 100 by default; the shares of cgroup v1 are converted, 1024 being 100.",
+			from:   "cpu.weight, cpu.shares",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Weight) },
+		},
+		{
+			name: "virt_guest_cpus", typ: gauge, core: true,
+			help:   "vCPUs; for a container the CPUs of its effective cpuset.",
+			from:   "cpuset.cpus.effective, or that of the next level above",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.CPUs) },
+		},
+		{
+			name: "virt_guest_cpu_steal_latency_seconds", typ: histo, core: true,
+			help:   "Single waits for a CPU.",
+			from:   "not yet: needs eBPF",
+			values: func(g *model.Guest, s *series) { s.histogram(g.CPU.StealLatency) },
+		},
+	}
+}
+
+func pressureRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_pressure_waiting_seconds_total", typ: counter, core: true, labels: []string{"resource"},
+			help: "Time in which some tasks of the guest waited for the resource (PSI some).",
+			from: "cpu.pressure, memory.pressure, io.pressure of the guest's own cgroup",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Pressure.CPUWaiting, "cpu")
+				s.add(g.Pressure.MemoryWaiting, "memory")
+				s.add(g.Pressure.IOWaiting, "io")
+			},
+		},
+		{
+			name: "virt_guest_pressure_stalled_seconds_total", typ: counter, core: true, labels: []string{"resource"},
+			help: "Time in which all non-idle tasks of the guest waited for the resource (PSI full).",
+			from: "cpu.pressure, memory.pressure, io.pressure, irq.pressure of the guest's own cgroup",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Pressure.CPUStalled, "cpu")
+				s.add(g.Pressure.MemoryStalled, "memory")
+				s.add(g.Pressure.IOStalled, "io")
+				s.add(g.Pressure.IRQStalled, "irq")
+			},
+		},
+	}
+}

@@ -1,0 +1,65 @@
+package collector
+
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
+func memoryRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_memory_usage_bytes", typ: gauge, core: true,
+			help:   "Container: memory charged to it, page cache included. VM: resident on the host, hugetlb included, swapped out excluded.",
+			from:   "memory.current, memory.usage_in_bytes",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Usage) },
+		},
+		{
+			name: "virt_guest_memory_working_set_bytes", typ: gauge, core: true,
+			help:   "Usage less inactive file cache.",
+			from:   "memory.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.WorkingSet) },
+		},
+		{
+			name: "virt_guest_memory_anon_bytes", typ: gauge, core: true,
+			help:   "Anonymous memory, which can only be swapped out.",
+			from:   "memory.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Anon) },
+		},
+		{
+			name: "virt_guest_memory_limit_bytes", typ: gauge, core: true,
+			help:   "Smallest memory limit over the guest's levels. Absent when unlimited.",
+			from:   "memory.max, memory.limit_in_bytes",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Limit) },
+		},
+		{
+			name: "virt_guest_memory_swap_bytes", typ: gauge, core: true,
+			help:   "Memory of the guest that the host has swapped out.",
+			from:   "memory.swap.current, memory.stat of v1",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Swap) },
+		},
+		{
+			name: "virt_guest_memory_major_faults_total", typ: counter, core: true,
+			help:   "Page faults that had to read from disk, on the host.",
+			from:   "memory.stat",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.MajorFaults) },
+		},
+		{
+			name: "virt_guest_memory_refaults_total", typ: counter, core: true, labels: []string{"type"},
+			help: "Pages that were evicted and needed again.",
+			from: "memory.stat",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Memory.RefaultsAnon, "anon")
+				s.add(g.Memory.RefaultsFile, "file")
+			},
+		},
+		{
+			name: "virt_guest_memory_events_total", typ: counter, core: true, labels: []string{"event"},
+			help: "Events of the memory controller. oom and oom_kill count from the exporter's start, and stay for 15 minutes when the guest has ended.",
+			from: "memory.events; memory.failcnt, memory.oom_control; /dev/kmsg for guests that are gone",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Memory.Events.Low, "low")
+				s.add(g.Memory.Events.High, "high")
+				s.add(g.Memory.Events.Max, "max")
+				s.add(g.Memory.Events.OOM, "oom")
+				s.add(g.Memory.Events.OOMKill, "oom_kill")
+			},
+		},
+	}
+}

@@ -1,0 +1,74 @@
+package cgroup
+
+import (
+	"fmt"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// maxInterfaces bounds the interfaces of one guest: one that is itself a host
+// of containers has two for each of them.
+const maxInterfaces = 8
+
+// readNetwork reads the interfaces of a guest that has a network namespace of
+// its own, through its oldest process. The file is never kept open: that would
+// keep the namespace alive when the guest is gone.
+func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface {
+	if t, ok := s.threads[g.firstPID]; !ok || !t.guest.within(g) {
+		g.firstPID, g.netKnown = 0, false // it has exited: the next reading takes another
+	}
+	if g.firstPID == 0 || s.hostNet == 0 {
+		return dst
+	}
+	if !g.netKnown {
+		ino, err := s.files.TaskInode(s.opts.ProcFS, g.firstPID, "net/dev")
+		if err != nil {
+			return dst
+		}
+		g.netKnown, g.netOwn = true, ino != s.hostNet
+	}
+	if !g.netOwn {
+		return dst
+	}
+	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, g.firstPID, "net/dev")
+	if err != nil {
+		return dst
+	}
+	if s.netdev, err = kernel.ParseNetDev(b, s.netdev[:0]); err != nil {
+		s.fail(fmt.Errorf("reading %s/%d/net/dev: %w", s.opts.ProcFS, g.firstPID, err))
+		return dst
+	}
+	for i := range s.netdev {
+		d := &s.netdev[i]
+		if string(d.Name) == "lo" || len(dst) == maxInterfaces {
+			continue
+		}
+		dst = append(dst, model.Interface{
+			Name:     s.word(d.Name),
+			Receive:  traffic(d.RxBytes, d.RxPackets, d.RxDrops),
+			Transmit: traffic(d.TxBytes, d.TxPackets, d.TxDrops),
+		})
+	}
+	return dst
+}
+
+func traffic(bytes, packets, drops uint64) model.Traffic {
+	return model.Traffic{
+		Bytes: model.Some(float64(bytes)), Packets: model.Some(float64(packets)), Drops: model.Some(float64(drops)),
+	}
+}
+
+// word returns a string for a name that comes again and again.
+func (s *Source) word(b []byte) string {
+	if w, ok := s.words[string(b)]; ok {
+		return w
+	}
+	const most = 1000 // names are a tenant's to choose
+	if len(s.words) > most {
+		clear(s.words)
+	}
+	w := valid(string(b))
+	s.words[string(b)] = w
+	return w
+}
