@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs the real components that the tests start, on Debian, as root. What is
+# there already is left alone, nothing is removed for it, and no service is
+# started. What cannot be had is left to the tests, which skip with a reason.
+set -euo pipefail
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	echo "== not root, or not Debian: nothing is installed"
+	exit 0
+fi
+
+# A command, or the path of a file, and the package that has it.
+wanted=(
+	dockerd docker.io
+	docker docker-cli # a package of its own from Debian 13 on
+	containerd containerd
+	runc runc
+	podman podman
+	crun crun
+	lxc-start lxc
+	systemd-nspawn systemd-container
+	newuidmap uidmap
+	slirp4netns slirp4netns
+	fuse-overlayfs fuse-overlayfs
+	conmon conmon
+	/usr/lib/podman/netavark netavark
+	busybox busybox-static
+	promtool prometheus
+)
+missing=()
+for ((i = 0; i < ${#wanted[@]}; i += 2)); do
+	command -v "${wanted[i]}" >/dev/null || missing+=("${wanted[i + 1]}")
+done
+if [ ${#missing[@]} = 0 ]; then
+	echo "== all components are there"
+	exit 0
+fi
+apt-get update -q -o DPkg::Lock::Timeout=120 || echo "== apt-get update failed: going on with the lists that are there"
+packages=()
+for package in "${missing[@]}"; do
+	if apt-cache show "$package" >/dev/null 2>&1; then
+		packages+=("$package")
+	else
+		echo "== this release has no package $package"
+	fi
+done
+
+# Asked by every Debian package before it starts its service; 101 is "do not".
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap 'rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
+
+install() {
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends --no-remove \
+		-o DPkg::Lock::Timeout=120 "$@"
+}
+
+[ ${#packages[@]} != 0 ] || exit 0
+echo "== installing ${packages[*]}"
+if ! install "${packages[@]}"; then
+	for package in "${packages[@]}"; do
+		install "$package" || echo "== $package cannot be installed here"
+	done
+fi

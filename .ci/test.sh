@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Runs every test there is with what the machine has. The last lines say what
+# was skipped and why. See `make test`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+GO=${GO:-go}
+notes=()
+
+if [ "${CI:-}" = true ] || [ "${INSTALL:-}" = 1 ]; then
+	.ci/install.sh
+fi
+
+# The race detector is the only thing that needs a C compiler.
+race=(-race)
+if [ "$("$GO" env CGO_ENABLED)" != 1 ] || ! command -v "$("$GO" env CC)" >/dev/null; then
+	export CGO_ENABLED=0
+	race=()
+	notes+=(-note "the race detector: no C compiler ($("$GO" env CC)) here")
+fi
+
+echo "== gofmt, go vet"
+# go list and the patterns of go vet leave out .ci for its dot.
+unformatted=$("$("$GO" env GOROOT)/bin/gofmt" -l .)
+if [ -n "$unformatted" ]; then
+	printf 'gofmt would change:\n%s\n' "$unformatted" >&2
+	exit 1
+fi
+"$GO" vet ./... ./.ci/testsummary
+
+# The tests of fixtures/live load the CPUs and compare what was counted: they
+# run alone, after the others, and without the race detector's own load.
+packages=$("$GO" list ./...)
+live=$(grep '/fixtures/live' <<<"$packages" || true)
+unit=$(grep -v '/fixtures/live' <<<"$packages")
+
+echo "== go test"
+mkdir -p build
+"$GO" build -buildvcs=false -o build/testsummary ./.ci/testsummary
+# shellcheck disable=SC2086 # package paths hold no spaces
+{
+	failed=0
+	"$GO" test -json "${race[@]}" -timeout 10m $unit ./.ci/testsummary || failed=1
+	if [ -n "$live" ]; then
+		"$GO" test -json -p 1 -count 1 -timeout 12m $live || failed=1
+	fi
+	exit $failed
+} | build/testsummary "${notes[@]}"

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"strconv"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/virt-exporter/virt_exporter/collector"
+)
+
+// defaultAddress is all interfaces, as with other exporters.
+const defaultAddress = ":9971"
+
+// errAnswered says that the command line asked for help or the version and has
+// its answer.
+var errAnswered = errors.New("answered")
+
+// options is what the command line says.
+type options struct {
+	collector collector.Config
+	server    serverOptions
+	web       *web.FlagConfig
+	logLevel  string
+	logFormat string
+}
+
+// parseFlags reads the command line. What was asked for by --help or --version
+// goes to stdout, and the error is then errAnswered.
+func parseFlags(args []string, stdout io.Writer) (*options, error) {
+	answered := false
+	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container, and of this machine, to Prometheus.")
+	app.UsageWriter(stdout)
+	app.Version(version.Print(program))
+	app.HelpFlag.Short('h')
+	app.VersionFlag.Short('V')
+	// kingpin would end the process here. It calls this for its answers only:
+	// errors come back from Parse.
+	app.Terminate(func(int) { answered = true })
+
+	opts := &options{collector: collector.DefaultConfig()}
+	finish := addCollectorFlags(app, &opts.collector)
+	addServerFlags(app, &opts.server)
+	opts.web = kingpinflag.AddFlags(app, defaultAddress)
+	app.Flag("log.level", "Only log messages of this level and above: debug, info, warn, error.").
+		Default("info").EnumVar(&opts.logLevel, "debug", "info", "warn", "error")
+	app.Flag("log.format", "Form of log messages: logfmt, json.").
+		Default("logfmt").EnumVar(&opts.logFormat, "logfmt", "json")
+
+	_, err := app.Parse(args)
+	if answered {
+		return nil, errAnswered
+	}
+	if err != nil {
+		return nil, err
+	}
+	finish()
+	return opts, nil
+}
+
+// addCollectorFlags adds the flags that fill cfg, with its values as defaults.
+// The function that it returns must be called after parsing.
+func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
+	app.Flag("path.procfs", "Where procfs is mounted.").Default(cfg.ProcFS).StringVar(&cfg.ProcFS)
+	app.Flag("path.sysfs", "Where sysfs is mounted.").Default(cfg.SysFS).StringVar(&cfg.SysFS)
+	app.Flag("path.rootfs", "Where the root of the host is mounted.").Default(cfg.RootFS).StringVar(&cfg.RootFS)
+	app.Flag("guest.label", "Key of a container label to expose as label_… on virt_guest_info. Repeatable.").
+		PlaceHolder("KEY").StringsVar(&cfg.GuestLabels)
+	app.Flag("limit.guests", "Most guests to expose; what is dropped is counted.").
+		Default(strconv.Itoa(cfg.MaxGuests)).IntVar(&cfg.MaxGuests)
+	app.Flag("limit.open-files", "Most kernel files to keep open between scrapes; 0 chooses by the process's own limit.").
+		Default(strconv.Itoa(cfg.MaxOpenFiles)).IntVar(&cfg.MaxOpenFiles)
+	app.Flag("vm-key", "Machine key of this VM, where only root may read its UUID.").
+		Envar("VIRT_VM_KEY").PlaceHolder("UUID").StringVar(&cfg.VMKey)
+
+	enabled := make(map[string]*bool)
+	for _, name := range collector.SourceNames() {
+		on, named := cfg.Sources[name]
+		enabled[name] = app.Flag("source."+name, "Read the source "+name+".").
+			Default(strconv.FormatBool(on || !named)).Bool()
+	}
+	return func() {
+		cfg.Sources = make(map[string]bool, len(enabled))
+		for name, on := range enabled {
+			cfg.Sources[name] = *on
+		}
+	}
+}
+
+func addServerFlags(app *kingpin.Application, opts *serverOptions) {
+	app.Flag("web.telemetry-path", "Path under which metrics are exposed.").
+		Default("/metrics").StringVar(&opts.telemetryPath)
+	app.Flag("web.disable-compression", "Never compress the exposition: gzip costs about as much CPU as all else in it.").
+		BoolVar(&opts.disableCompression)
+	app.Flag("web.max-requests", "Most scrapes at one time; 0 is no limit.").
+		Default("40").IntVar(&opts.maxRequests)
+	app.Flag("web.enable-pprof", "Serve profiles of this process below /debug/pprof/.").
+		BoolVar(&opts.pprof)
+}
