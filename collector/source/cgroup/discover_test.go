@@ -87,6 +87,16 @@ func TestTheOldestKeepsItsName(t *testing.T) {
 	}
 }
 
+func TestIdsThatBeginAlikeAreToldApart(t *testing.T) {
+	f := newFake(t)
+	for _, last := range []string{"a", "b", "c", "d"} {
+		f.cgroup("/docker/" + id("")[:63] + last)
+	}
+	if guests := f.read(f.open()); len(guests) != 4 {
+		t.Errorf("guests: %v", guests)
+	}
+}
+
 func TestGuestsBeyondTheLimitAreCountedAndGetInLater(t *testing.T) {
 	f := newFake(t)
 	for _, prefix := range []string{"aa", "bb", "cc"} {

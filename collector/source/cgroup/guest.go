@@ -66,10 +66,15 @@ func (g *guest) within(outer *guest) bool {
 func (g *guest) shortID() string {
 	id := g.who.ID
 	if id == "" || id == g.who.Name {
-		sum := sha256.Sum256([]byte(g.node.path))
-		id = hex.EncodeToString(sum[:])
+		id = g.digest()
 	}
 	return id[:min(12, len(id))]
+}
+
+// digest stands for the path, which no two guests share.
+func (g *guest) digest() string {
+	sum := sha256.Sum256([]byte(g.node.path))
+	return hex.EncodeToString(sum[:])
 }
 
 // closeFiles closes what is kept open for g.

@@ -79,12 +79,22 @@ func (s *Source) giveName(g *guest) {
 	if name.Guest == "" {
 		name.Guest = g.shortID()
 	}
-	if holder, taken := s.names[name]; taken && holder != g {
+	if s.taken(name, g) {
 		s.collisions++
-		name.Guest += "~" + g.shortID()
+		plain := name.Guest
+		for _, suffix := range []string{g.shortID(), g.who.ID, g.digest()} {
+			if name.Guest = plain + "~" + suffix; !s.taken(name, g) {
+				break
+			}
+		}
 	}
 	g.name = name
 	s.names[name] = g
+}
+
+func (s *Source) taken(name model.Name, g *guest) bool {
+	holder, taken := s.names[name]
+	return taken && holder != g
 }
 
 func (s *Source) releaseName(g *guest) {
