@@ -28,6 +28,7 @@ type table[T any] struct {
 	rows     []row[T]
 	families []*dto.MetricFamily
 	cache    map[model.Name]*cached
+	pairs    pairs
 	gen      uint64
 	out      series
 }
@@ -48,7 +49,7 @@ type sample struct {
 }
 
 func newTable[T any](rows []row[T]) *table[T] {
-	t := &table[T]{rows: rows, cache: make(map[model.Name]*cached)}
+	t := &table[T]{rows: rows, cache: make(map[model.Name]*cached), pairs: make(pairs)}
 	for i := range rows {
 		r := &rows[i]
 		t.families = append(t.families, &dto.MetricFamily{Name: &r.name, Help: &r.help, Type: r.typ.Enum()})
@@ -74,7 +75,7 @@ func (t *table[T]) add(name model.Name, v *T) {
 	c.gen = t.gen
 	for i := range t.rows {
 		r := &t.rows[i]
-		t.out = series{typ: r.typ, names: r.labels, base: c.labels, family: t.families[i], kept: c.metrics[i]}
+		t.out = series{typ: r.typ, names: r.labels, base: c.labels, pairs: t.pairs, family: t.families[i], kept: c.metrics[i]}
 		r.values(v, &t.out)
 		c.metrics[i] = t.out.kept
 	}
@@ -116,6 +117,7 @@ type series struct {
 	typ    dto.MetricType
 	names  []string
 	base   []*dto.LabelPair
+	pairs  pairs
 	family *dto.MetricFamily
 	kept   []*sample
 	n      int
@@ -168,16 +170,36 @@ func (s *series) newSample(labels []string) *sample {
 	pairs := append(make([]*dto.LabelPair, 0, len(s.base)+len(labels)), s.base...)
 	if len(labels) > 0 {
 		m.labels = slices.Clone(labels)
-		own := make([]dto.LabelPair, len(labels))
 		for i := range labels {
-			own[i].Name, own[i].Value = &s.names[i], &m.labels[i]
-			pairs = append(pairs, &own[i])
+			pairs = append(pairs, s.pairs.get(&s.names[i], m.labels[i]))
 		}
 		slices.SortFunc(pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
 	}
 	m.metric.Label = pairs
 	return m
 }
+
+// pairs are labels that many series share: op="read" is that of every guest.
+type pairs map[[2]string]*dto.LabelPair
+
+// get returns the label name="value". Those that are one guest's own, as ids
+// are, soon find no room and are made for it alone.
+func (p pairs) get(name *string, value string) *dto.LabelPair {
+	const most = 1024
+	key := [2]string{*name, value}
+	pair, ok := p[key]
+	if !ok {
+		pair = &dto.LabelPair{Name: name, Value: &value}
+		if len(value) <= maxShared && len(p) < most {
+			p[key] = pair
+		}
+	}
+	return pair
+}
+
+// maxShared is the length of a label value that may be one of many series:
+// longer ones are ids, paths and images.
+const maxShared = 16
 
 // newSample makes a sample and the message that holds its value in one piece:
 // encoding is mostly waiting for memory.

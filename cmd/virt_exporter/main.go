@@ -28,6 +28,7 @@ const program = "virt_exporter"
 type listenFunc func(*http.Server, *web.FlagConfig, *slog.Logger) error
 
 func main() {
+	tuneMemory()
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, web.ListenAndServe))
 }
 
