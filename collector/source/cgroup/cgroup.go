@@ -159,7 +159,7 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.readPods()
 	s.out = s.appendEnded(s.out)
 	return model.Reading{
-		Guests: s.out, Features: s.features.list(), Dropped: s.dropped, Collisions: s.collisions,
+		Guests: s.out, Features: s.features.list(s.now), Dropped: s.dropped, Collisions: s.collisions,
 	}, s.errors()
 }
 
@@ -217,7 +217,7 @@ func (s *Source) readGuest(g *guest) bool {
 	if g.parent != nil {
 		g.out.Info.Parent = g.parent.name.String()
 	}
-	s.features.names(g)
+	s.noteNames(g)
 	if g.gone || !g.anyRead {
 		return !g.gone && s.there(g)
 	}

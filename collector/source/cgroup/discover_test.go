@@ -152,6 +152,20 @@ func TestATreeOfThirtyLevelsIsWalked(t *testing.T) {
 	}
 }
 
+func TestAControllerMayBeSwitchedOff(t *testing.T) {
+	f, _, path := one(t)
+	s := f.open(func(o *Options) { o.OpenFiles = 0 }) // a regular file that is open outlives its name
+	f.read(s)
+	f.remove("sys/fs/cgroup" + path + "/memory.current")
+	g, ok := f.read(s)["web"]
+	if !ok {
+		t.Fatal("a guest is gone with one of its files")
+	}
+	wantAbsent(t, "memory", g.Memory.Usage)
+	f.write("sys/fs/cgroup"+path+"/memory.current", "8192\n")
+	want(t, "memory when it is back", f.read(s)["web"].Memory.Usage, 8192)
+}
+
 func TestNothingIsReadTwice(t *testing.T) {
 	f := newFake(t)
 	for i, path := range []string{

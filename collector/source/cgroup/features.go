@@ -1,6 +1,8 @@
 package cgroup
 
 import (
+	"time"
+
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -66,31 +68,37 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 	return "", nil
 }
 
-// features collects what the readings found. What was seen once is available.
+// features collects what the readings found.
 type features struct {
 	sawAny [numFeatures]bool
-	reason [numFeatures]model.Reason
+	reason [numFeatures]model.Reason  // found at start: why it cannot be had here
+	denied [numFeatures]time.Duration // until when a refusal is held to last
 	out    []model.Feature
 }
 
 func (f *features) saw(id feature)       { f.sawAny[id] = true }
 func (f *features) seen(id feature) bool { return f.sawAny[id] }
-func (f *features) denied(id feature)    { f.reason[id] = model.NoPermission }
 
-// lacks says why something is not available, until it is seen.
+// lacks says why something is not available, unless it is seen all the same.
 func (f *features) lacks(id feature, why model.Reason) { f.reason[id] = why }
+
+// refuse notes that the kernel refused a file. It is asked again now and then:
+// a refusal that is not repeated is over.
+func (s *Source) refuse(id feature) { s.features.denied[id] = s.now + 2*s.opts.Recheck }
 
 // list returns the state of every feature of which something is known. A
 // refusal outweighs what was seen elsewhere: a part of the host is not visible.
-func (f *features) list() []model.Feature {
+func (f *features) list(now time.Duration) []model.Feature {
 	f.out = f.out[:0]
 	for id := range numFeatures {
-		if !f.sawAny[id] && f.reason[id] == model.Available {
-			continue
-		}
 		reason := f.reason[id]
-		if f.sawAny[id] && reason != model.NoPermission {
+		switch {
+		case now <= f.denied[id]:
+			reason = model.NoPermission
+		case f.sawAny[id]:
 			reason = model.Available
+		case reason == model.Available:
+			continue
 		}
 		name, remedies := featureText(id)
 		f.out = append(f.out, model.Feature{Name: name, Reason: reason, Remedy: remedies[reason]})
@@ -98,13 +106,13 @@ func (f *features) list() []model.Feature {
 	return f.out
 }
 
-// names notes whether the engines' files could be read for g.
-func (f *features) names(g *guest) {
+// noteNames notes whether the engines' files could be read for g.
+func (s *Source) noteNames(g *guest) {
 	switch {
 	case g.who.Denied:
-		f.denied(featureNames)
+		s.refuse(featureNames)
 	case g.who.Found:
-		f.saw(featureNames)
+		s.features.saw(featureNames)
 	}
 }
 

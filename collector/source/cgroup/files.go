@@ -89,9 +89,12 @@ func (s *Source) read(g *guest, id fileID) []byte {
 		s.features.saw(spec.feature)
 		return b
 	case kernel.Gone(err):
-		g.gone = f.read // an old friend is missed; a file that never was is not
+		// Of a file that was there before, either the whole cgroup has gone or
+		// somebody has switched the controller off.
+		g.gone = f.read && !s.there(g)
+		f.read = false
 	case kernel.Denied(err):
-		s.features.denied(spec.feature)
+		s.refuse(spec.feature)
 	case kernel.Unsupported(err):
 		g.anyRead = true
 	default:

@@ -43,7 +43,6 @@ func (g *guest) oomKills() uint64 {
 type ended struct {
 	until     time.Duration
 	oom, kill uint64
-	info      model.Info
 }
 
 // recent is the name that a path had a moment ago.
@@ -59,7 +58,7 @@ func (s *Source) keepOOM(g *guest) {
 	}
 	s.recent[g.node.path] = recent{g.name, s.now + recall}
 	if oom, kill := g.ooms(), g.oomKills(); oom > 0 || kill > 0 {
-		s.ended[g.name] = &ended{until: s.now + keepEnded, oom: oom, kill: kill, info: g.out.Info}
+		s.ended[g.name] = &ended{until: s.now + keepEnded, oom: oom, kill: kill}
 	}
 }
 
@@ -83,7 +82,7 @@ func (s *Source) appendEnded(out []model.Guest) []model.Guest {
 			delete(s.ended, name)
 			continue
 		}
-		g := model.Guest{Name: name, Ended: true, Info: e.info}
+		g := model.Guest{Name: name, Ended: true}
 		g.Memory.Events.OOMKill = model.Some(float64(e.kill))
 		if e.oom > 0 {
 			g.Memory.Events.OOM = model.Some(float64(e.oom))
@@ -160,13 +159,12 @@ func (s *Source) logged(path string) {
 	}
 	for p := path; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
 		if r, ok := s.recent[p]; ok {
-			s.killedEnded(r.name, model.Info{})
+			s.killedEnded(r.name)
 			return
 		}
 		if m, ok := identity.FromPath(p); ok && !m.Helper && m.Kind == model.Container {
 			who := s.resolver.Resolve(p, m)
-			name := model.Name{Kind: who.Kind, Runtime: who.Runtime, Guest: who.Name}
-			s.killedEnded(name, s.info(p, &who))
+			s.killedEnded(model.Name{Kind: who.Kind, Runtime: who.Runtime, Guest: who.Name})
 			return
 		}
 		if !strings.HasPrefix(p, "/") {
@@ -175,14 +173,14 @@ func (s *Source) logged(path string) {
 	}
 }
 
-func (s *Source) killedEnded(name model.Name, info model.Info) {
+func (s *Source) killedEnded(name model.Name) {
 	if g, ok := s.names[name]; ok {
 		g.oom.carriedKilled++ // its successor is already there
 		return
 	}
 	e, ok := s.ended[name]
 	if !ok {
-		e = &ended{info: info}
+		e = &ended{}
 		s.ended[name] = e
 	}
 	e.kill++

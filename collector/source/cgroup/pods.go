@@ -67,7 +67,7 @@ func (s *Source) readPods() {
 			extra := ev.OOMKill - explained
 			if p.known && len(p.left) == 1 {
 				for range extra {
-					s.killedEnded(p.left[0], model.Info{})
+					s.killedEnded(p.left[0])
 				}
 			}
 			p.explained += extra

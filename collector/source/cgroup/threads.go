@@ -83,7 +83,7 @@ func (s *Source) listThreads(n *node) []int32 {
 			}
 		case kernel.Gone(err), kernel.Unsupported(err):
 		case kernel.Denied(err):
-			s.features.denied(featureThreads)
+			s.refuse(featureThreads)
 		default:
 			s.fail(fmt.Errorf("listing the threads of %s%s: %w", h.root, n.path, err))
 		}
@@ -122,7 +122,7 @@ func (s *Source) schedstat(t *thread, tid int32) (kernel.Schedstat, bool) {
 		return st, true
 	case kernel.Gone(err):
 	case kernel.Denied(err):
-		s.features.denied(featureThreads)
+		s.refuse(featureThreads)
 	default:
 		s.fail(fmt.Errorf("reading %s/%d/schedstat: %w", s.opts.ProcFS, tid, err))
 	}

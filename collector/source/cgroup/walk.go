@@ -50,7 +50,7 @@ func (s *Source) walkDir(ctx context.Context, i int, n *node, depth int) error {
 	case kernel.Gone(err):
 		return nil
 	case kernel.Denied(err):
-		s.features.denied(featureGuests)
+		s.refuse(featureGuests)
 		s.keep(i, n)
 		return nil
 	default:
