@@ -36,10 +36,10 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 	m.Throttled = s.throttledTime(g)
 	m.LimitCores, m.CPUs = s.limitCores(g), s.cpus(g)
 	m.Weight = s.weight(g)
-	if m.LimitCores == (model.Opt{}) && m.Periods.Or(0) == 0 {
-		m.Periods, m.ThrottledPeriods, m.Burst = model.Opt{}, model.Opt{}, model.Opt{} // no quota, no periods
+	if s.nodeLimits(g.node).cpuCores == (model.Opt{}) && m.Periods.Or(0) == 0 {
+		m.Periods, m.ThrottledPeriods, m.Burst = model.Opt{}, model.Opt{}, model.Opt{} // no quota of its own, no periods
 	}
-	if g.cpu.readAt == 0 || !s.features.seen(featureThreads) {
+	if g.cpu.readGen != s.gen || !s.features.seen(featureThreads) {
 		return
 	}
 	run, steal := float64(g.cpu.run)/1e9, float64(g.cpu.wait)/1e9

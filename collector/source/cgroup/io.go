@@ -107,7 +107,7 @@ func (s *Source) appendIO(g *guest, dst []model.DeviceIO) []model.DeviceIO {
 			Layer:      model.LayerHost,
 			Read:       operations(&d.readOps, &d.readBytes),
 			Write:      operations(&d.writeOps, &d.writeBytes),
-			Discard:    operations(&d.discardOps, &d.discardBytes),
+			Discard:    discards(d),
 			ReadLimit:  d.readLimit,
 			WriteLimit: d.writeLimit,
 		})
@@ -124,6 +124,14 @@ func operations(ops, bytes *counter) model.Operations {
 		o.Bytes = model.Some(float64(bytes.value))
 	}
 	return o
+}
+
+// discards are given from the first one on: most devices never see any.
+func discards(d *ioState) model.Operations {
+	if d.discardOps.value == 0 && d.discardBytes.value == 0 {
+		return model.Operations{}
+	}
+	return operations(&d.discardOps, &d.discardBytes)
 }
 
 // ioDelay returns how long the guest's tasks were blocked on block I/O. Those

@@ -84,9 +84,9 @@ func (s *Source) nodeCPULimit(n *node) (cores, weight model.Opt) {
 		if w, ok := s.nodeValue(h, n, "cpu.weight"); ok {
 			weight = model.Some(float64(w))
 		}
-		if b, err := s.files.ReadOnce(h.root, n.path, "cpu.max"); err == nil {
+		if b := s.nodeFile(h, n, "cpu.max"); b != nil {
 			quota, period, unlimited, err := kernel.ParseCPUMax(b)
-			if err == nil && !unlimited && period > 0 {
+			if s.nodeParsed(h, n, "cpu.max", err) && !unlimited && period > 0 {
 				cores = model.Some(float64(quota) / float64(period))
 			}
 		}
@@ -95,14 +95,12 @@ func (s *Source) nodeCPULimit(n *node) (cores, weight model.Opt) {
 	if shares, ok := s.nodeValue(h, n, "cpu.shares"); ok {
 		weight = model.Some(float64(shares) * 100 / 1024)
 	}
-	if h.root == "" {
-		return cores, weight
-	}
-	if b, err := s.files.ReadOnce(h.root, n.path, "cpu.cfs_quota_us"); err == nil {
+	if b := s.nodeFile(h, n, "cpu.cfs_quota_us"); b != nil {
 		quota, err := kernel.ParseSigned(b)
-		period, ok := s.nodeValue(h, n, "cpu.cfs_period_us")
-		if err == nil && ok && quota > 0 && period > 0 {
-			cores = model.Some(float64(quota) / float64(period))
+		if s.nodeParsed(h, n, "cpu.cfs_quota_us", err) && quota > 0 {
+			if period, ok := s.nodeValue(h, n, "cpu.cfs_period_us"); ok && period > 0 {
+				cores = model.Some(float64(quota) / float64(period))
+			}
 		}
 	}
 	return cores, weight
@@ -110,19 +108,16 @@ func (s *Source) nodeCPULimit(n *node) (cores, weight model.Opt) {
 
 func (s *Source) nodeCPUs(n *node) model.Opt {
 	h := s.layout.cpuset
-	if h.root == "" {
-		return model.Opt{}
-	}
 	names := []string{"cpuset.cpus.effective"}
 	if !h.v2 {
 		names = []string{"cpuset.effective_cpus", "cpuset.cpus"}
 	}
 	for _, name := range names {
-		b, err := s.files.ReadOnce(h.root, n.path, name)
-		if err != nil {
+		b := s.nodeFile(h, n, name)
+		if b == nil {
 			continue
 		}
-		if count, err := kernel.ParseCPUList(b); err == nil && count > 0 {
+		if count, err := kernel.ParseCPUList(b); s.nodeParsed(h, n, name, err) && count > 0 {
 			return model.Some(float64(count))
 		}
 	}
@@ -131,15 +126,33 @@ func (s *Source) nodeCPUs(n *node) model.Opt {
 
 // nodeValue reads a file of one number; not ok where it is not there or "max".
 func (s *Source) nodeValue(h hierarchy, n *node, name string) (uint64, bool) {
-	if h.root == "" {
-		return 0, false
-	}
-	b, err := s.files.ReadOnce(h.root, n.path, name)
-	if err != nil {
+	b := s.nodeFile(h, n, name)
+	if b == nil {
 		return 0, false
 	}
 	v, unlimited, err := kernel.ParseValue(b)
-	return v, err == nil && !unlimited
+	return v, s.nodeParsed(h, n, name, err) && !unlimited
+}
+
+// nodeFile reads a file of any directory, nil where it is not there. A file
+// that is refused makes no feature of its own: those of the guest's counters
+// beside it are refused too.
+func (s *Source) nodeFile(h hierarchy, n *node, name string) []byte {
+	if h.root == "" {
+		return nil
+	}
+	b, err := s.files.ReadOnce(h.root, n.path, name)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+func (s *Source) nodeParsed(h hierarchy, n *node, name string, err error) bool {
+	if err != nil {
+		s.fail(fmt.Errorf("parsing %s%s/%s: %w", h.root, n.path, name, err))
+	}
+	return err == nil
 }
 
 // readIOLimits reads the caps that g itself has on devices.

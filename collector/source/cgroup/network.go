@@ -7,18 +7,19 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// maxInterfaces bounds the interfaces of one guest: one that is itself a host
-// of containers has two for each of them.
-const maxInterfaces = 8
+// maxInterfaces bounds the series of one guest: one that is itself a host of
+// containers has two interfaces for each of them. The first are its own.
+const maxInterfaces = 2
 
 // readNetwork reads the interfaces of a guest that has a network namespace of
-// its own, through its oldest process. The file is never kept open: that would
+// its own, through its oldest process. That of a pod belongs to none of its
+// containers: given for each, it would be counted several times. The file is never kept open: that would
 // keep the namespace alive when the guest is gone.
 func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface {
 	if t, ok := s.threads[g.firstPID]; !ok || !t.guest.within(g) {
 		g.firstPID, g.netKnown = 0, false // it has exited: the next reading takes another
 	}
-	if g.firstPID == 0 || s.hostNet == 0 {
+	if g.firstPID == 0 || s.hostNet == 0 || g.match.PodUID != "" {
 		return dst
 	}
 	if !g.netKnown {

@@ -10,11 +10,12 @@ import (
 // one.
 func (s *Source) readState(g *guest) model.State {
 	b := s.read(g, fileState)
+	has := func(text string) bool { return bytes.Contains(b, []byte(text)) }
 	switch {
-	case b == nil:
-		return ""
-	case bytes.Contains(b, []byte("frozen 1")), bytes.HasPrefix(b, []byte("FR")): // v1: FROZEN, FREEZING
+	case has("frozen 1\n"), has("FROZEN\n"), has("FREEZING\n"):
 		return model.Paused
+	case has("frozen 0\n"), has("THAWED\n"):
+		return model.Running
 	}
-	return model.Running
+	return ""
 }

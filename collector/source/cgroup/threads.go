@@ -38,28 +38,31 @@ func (s *Source) readThreads(ctx context.Context) error {
 }
 
 func (s *Source) readGuestThreads(g *guest) {
-	s.readOwned(g, g.node)
-	g.cpu.readAt = s.now
-	g.cpu.readGen = s.gen
+	if s.readOwned(g, g.node) {
+		g.cpu.readAt = s.now
+		g.cpu.readGen = s.gen
+	}
 }
 
 // readOwned reads the threads of n and of the directories below that hold no
-// guest of their own.
-func (s *Source) readOwned(g *guest, n *node) {
-	for _, tid := range s.listThreads(n) {
+// guest of their own. It is false if some of them could not be listed.
+func (s *Source) readOwned(g *guest, n *node) bool {
+	tids, whole := s.listThreads(n)
+	for _, tid := range tids {
 		s.readThread(g, tid)
 	}
 	for _, c := range n.children {
-		if c.owner == g {
-			s.readOwned(g, c)
+		if c.owner == g && !s.readOwned(g, c) {
+			whole = false
 		}
 	}
+	return whole
 }
 
 // listThreads returns the threads of a directory. cgroup.threads of v2 and
 // tasks of v1 list them all at once, so that no process need be looked into.
-func (s *Source) listThreads(n *node) []int32 {
-	s.tids = s.tids[:0]
+func (s *Source) listThreads(n *node) (tids []int32, ok bool) {
+	s.tids, ok = s.tids[:0], true
 	for i, h := range s.layout.walked {
 		if !n.in(i) {
 			continue
@@ -79,16 +82,18 @@ func (s *Source) listThreads(n *node) []int32 {
 		switch {
 		case err == nil:
 			if len(s.tids) > 0 {
-				return s.tids
+				return s.tids, true
 			}
 		case kernel.Gone(err), kernel.Unsupported(err):
 		case kernel.Denied(err):
 			s.refuse(featureThreads)
+			ok = false
 		default:
+			ok = false
 			s.fail(fmt.Errorf("listing the threads of %s%s: %w", h.root, n.path, err))
 		}
 	}
-	return s.tids
+	return s.tids, ok
 }
 
 func (s *Source) readThread(g *guest, tid int32) {

@@ -1,0 +1,66 @@
+package collector
+
+import (
+	"flag"
+	"log/slog"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/source"
+	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
+	"github.com/virt-exporter/virt_exporter/collector/source/node"
+)
+
+// Update makes the tests write the files that they otherwise compare with.
+var Update = flag.Bool("update", false, "write golden files and METRICS.md anew")
+
+// Pinned is what else comes from the machine that a test runs on, and not from
+// files.
+type Pinned struct {
+	SinceBoot func() time.Duration
+	CPUID     string
+}
+
+// NewPinned returns a collector that sees nothing of the machine it runs on.
+func NewPinned(cfg Config, logger *slog.Logger, p Pinned) (*Collector, error) {
+	c, err := New(cfg, logger)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range c.readers {
+		switch r.name {
+		case "node":
+			r.open = func(c Config) (source.Source, error) {
+				return node.New(node.Options{ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, VMKey: c.VMKey, CPUID: p.CPUID})
+			}
+		case "cgroup":
+			r.open = func(c Config) (source.Source, error) {
+				return cgroup.New(cgroup.Options{
+					ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, Labels: c.GuestLabels,
+					MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(), Now: p.SinceBoot,
+				})
+			}
+		}
+	}
+	return c, nil
+}
+
+// Family is what the tests want of a row of the table.
+type Family struct {
+	Name, From string
+	Core       bool
+}
+
+// Families returns all rows of the table.
+func Families() []Family {
+	var all []Family
+	all = appendFamilies(all, guestRows(nil))
+	all = appendFamilies(all, nodeRows())
+	return appendFamilies(all, sourceRows())
+}
+
+func appendFamilies[T any](all []Family, rows []row[T]) []Family {
+	for _, r := range rows {
+		all = append(all, Family{Name: r.name, From: r.from, Core: r.core})
+	}
+	return all
+}
