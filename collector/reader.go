@@ -62,11 +62,25 @@ func (r *reader) start(ctx context.Context) {
 	}
 	done := make(chan reading, 1) // buffered: nobody may be waiting any more
 	r.inflight = done
+	ctx, cancel := earlier(ctx)
 	go func() {
+		defer cancel()
 		began := time.Now()
 		got, err := r.src.Read(ctx)
 		done <- reading{got, err, time.Since(began)}
 	}()
+}
+
+// earlier returns a context that ends a little before ctx does, so that a
+// source that heeds it can still hand over what it has read by then.
+func earlier(ctx context.Context) (context.Context, context.CancelFunc) {
+	const most = 200 * time.Millisecond
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	margin := min(time.Until(deadline)/10, most)
+	return context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
 }
 
 // opened makes the source if that was not done yet or failed a while ago.

@@ -150,6 +150,20 @@ func TestALateSourceCostsItsOwnDataOnlyAndIsReadOnce(t *testing.T) {
 	})
 }
 
+func TestASourceThatHeedsTheDeadlineLosesOnlyWhatItDidNotReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{name: "a", read: func(ctx context.Context, _ int64) (model.Reading, error) {
+			<-ctx.Done()
+			return guests("web"), context.Cause(ctx)
+		}}
+		began := time.Now()
+		wantLines(t, scrape(collect(t, s).Handler(HandlerOpts{})).Body.String(), `guest="web"`, `virt_source_success{source="a"} 0`)
+		if took := time.Since(began); took > 9500*time.Millisecond {
+			t.Errorf("the scrape took %v", took)
+		}
+	})
+}
+
 func TestAScrapeJoinsTheReadingThatIsUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := &script{name: "slow", read: func(context.Context, int64) (model.Reading, error) {
