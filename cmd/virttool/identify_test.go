@@ -86,10 +86,14 @@ func TestIdentify(t *testing.T) {
 		{"the root of a hierarchy", root + "/sys/fs/cgroup/memory", identified{Path: "/"}},
 		{"a helper", "/libpod_parent/conmon", identified{Path: "/libpod_parent/conmon"}},
 		{"the sandbox of a pod", "/kubepods/x/" + idB, identified{Path: "/kubepods/x/" + idB}},
-		{"the supervisor in a guest", "/machine.slice/machine-n1.scope/supervisor",
-			identified{Path: "/machine.slice/machine-n1.scope/supervisor", Kind: "container", Runtime: "nspawn", Guest: "n1", Source: "path"}},
-		{"a vm", "/machine/qemu-1-tiny1.libvirt-qemu/vcpu0",
-			identified{Path: "/machine/qemu-1-tiny1.libvirt-qemu/vcpu0", Kind: "vm", Runtime: "qemu", Guest: "tiny1", Source: "path"}},
+		{
+			"the supervisor in a guest", "/machine.slice/machine-n1.scope/supervisor",
+			identified{Path: "/machine.slice/machine-n1.scope/supervisor", Kind: "container", Runtime: "nspawn", Guest: "n1", Source: "path"},
+		},
+		{
+			"a vm", "/machine/qemu-1-tiny1.libvirt-qemu/vcpu0",
+			identified{Path: "/machine/qemu-1-tiny1.libvirt-qemu/vcpu0", Kind: "vm", Runtime: "qemu", Guest: "tiny1", Source: "path"},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := runOn(root, "--json", tt.arg)

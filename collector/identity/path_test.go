@@ -26,6 +26,7 @@ func inPod(m Match, uid string) Match    { m.PodUID = uid; return m }
 func helper(runtime string) Match {
 	return Match{Kind: model.Container, Runtime: runtime, Helper: true}
 }
+
 func withHelperID(runtime, id string) Match {
 	m := helper(runtime)
 	m.ID = id

@@ -105,16 +105,31 @@ func TestResolveDocker(t *testing.T) {
 	system := "/system.slice/docker-" + idA + ".scope"
 	k8s := strings.Replace(dockerFile(idA, "k8s_app_web-0_shop_"+uid+"_0"), `"team":"a"`, `"io.kubernetes.docker.type":"container"`, 1)
 	for _, tt := range []resolveTest{
-		{"cgroupfs", "/docker/" + idA, files{"/var/lib/docker" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config)},
-		{"systemd", system, files{"/var/lib/docker" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config)},
-		{"another parent", "/custom/x/" + idA, files{"/var/lib/docker" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config)},
-		{"snap", system, files{"/var/snap/docker/common/var-lib-docker" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/var/snap/docker/common/var-lib-docker"+config)},
-		{"data root of daemon.json", system, files{"/etc/docker/daemon.json": `{"data-root":"/srv/d"}`, "/srv/d" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/srv/d"+config)},
+		{
+			"cgroupfs", "/docker/" + idA,
+			files{"/var/lib/docker" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config),
+		},
+		{
+			"systemd", system,
+			files{"/var/lib/docker" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config),
+		},
+		{
+			"another parent", "/custom/x/" + idA,
+			files{"/var/lib/docker" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config),
+		},
+		{
+			"snap", system,
+			files{"/var/snap/docker/common/var-lib-docker" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/var/snap/docker/common/var-lib-docker"+config),
+		},
+		{
+			"data root of daemon.json", system,
+			files{"/etc/docker/daemon.json": `{"data-root":"/srv/d"}`, "/srv/d" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/srv/d"+config),
+		},
 		{"data root of a flag", system, files{
 			bundles + "moby/" + idA + "/config.json": `{"mounts":[{"source":"proc"},{"source":"/srv/d/containers/` + idA + `/hostname"}]}`,
 			"/srv/d" + config:                        dockerFile(idA, "web"),
@@ -123,18 +138,30 @@ func TestResolveDocker(t *testing.T) {
 			bundles + "moby/" + idA + "/config.json": `{"mounts":[{"source":"/srv/d/containers/` + idA + `/hosts"}]}`,
 			"/srv/d" + config:                        dockerFile(idA, "web"),
 		}, guest("docker", "web", idA, "nginx:1", "/srv/d"+config)},
-		{"data root that is an absolute link", system, files{"/var/lib/docker": "-> /srv/d", "/srv/d" + config: dockerFile(idA, "web")},
-			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config)},
+		{
+			"data root that is an absolute link", system,
+			files{"/var/lib/docker": "-> /srv/d", "/srv/d" + config: dockerFile(idA, "web")},
+			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config),
+		},
 		{"rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" + idA + ".scope", files{
 			"/etc/passwd": passwd, "/home/ann/.local/share/docker" + config: dockerFile(idA, "web"), "/var/lib/docker" + config: dockerFile(idA, "wrong"),
 		}, guest("docker", "user@1000/web", idA, "nginx:1", "/home/ann/.local/share/docker"+config)},
-		{"cri-dockerd", "/kubepods.slice/kubepods-pod" + uidUnder + ".slice/docker-" + idA + ".scope", files{"/var/lib/docker" + config: k8s},
-			kubeWho("docker", "nginx:1", "/var/lib/docker"+config)},
+		{
+			"cri-dockerd", "/kubepods.slice/kubepods-pod" + uidUnder + ".slice/docker-" + idA + ".scope",
+			files{"/var/lib/docker" + config: k8s},
+			kubeWho("docker", "nginx:1", "/var/lib/docker"+config),
+		},
 		{"nothing found", system, nil, Who{Kind: model.Container, Runtime: "docker", Name: idA[:12], ID: idA}},
-		{"half written", system, files{"/var/lib/docker" + config: dockerFile(idA, "web")[:90]},
-			Who{Kind: model.Container, Runtime: "docker", Name: idA[:12], ID: idA}},
-		{"somebody else's file", system, files{"/var/lib/docker" + config: dockerFile(idB, "web")},
-			Who{Kind: model.Container, Runtime: "docker", Name: idA[:12], ID: idA}},
+		{
+			"half written", system,
+			files{"/var/lib/docker" + config: dockerFile(idA, "web")[:90]},
+			Who{Kind: model.Container, Runtime: "docker", Name: idA[:12], ID: idA},
+		},
+		{
+			"somebody else's file", system,
+			files{"/var/lib/docker" + config: dockerFile(idB, "web")},
+			Who{Kind: model.Container, Runtime: "docker", Name: idA[:12], ID: idA},
+		},
 	} {
 		t.Run(tt.name, tt.run)
 	}
@@ -151,21 +178,42 @@ func TestResolveContainerd(t *testing.T) {
 		{"cri with cgroupfs", "/kubepods/pod" + uid + "/" + idA, files{bundle: criFile("container")}, kubeWho("containerd", "docker.io/library/nginx:1", bundle)},
 		{"cri's sandbox", scope, files{bundle: criFile("sandbox")}, sandbox},
 		{"k3s", scope, files{moved.Replace(bundle): criFile("container")}, kubeWho("containerd", "docker.io/library/nginx:1", moved.Replace(bundle))},
-		{"log of the kubelet", scope, files{"/var/log/containers/web-0_shop_app-" + idA + ".log": "-> /var/log/pods/x"},
-			kubeWho("containerd", "", "/var/log/containers/web-0_shop_app-"+idA+".log")},
-		{"default namespace", "/default/t1", files{bundles + "default/t1/config.json": `{"linux":{"cgroupsPath":"/default/t1"}}`},
-			guest("containerd", "t1", "t1", "", bundles+"default/t1/config.json")},
+		{
+			"log of the kubelet", scope,
+			files{"/var/log/containers/web-0_shop_app-" + idA + ".log": "-> /var/log/pods/x"},
+			kubeWho("containerd", "", "/var/log/containers/web-0_shop_app-"+idA+".log"),
+		},
+		{
+			"default namespace", "/default/t1",
+			files{bundles + "default/t1/config.json": `{"linux":{"cgroupsPath":"/default/t1"}}`},
+			guest("containerd", "t1", "t1", "", bundles+"default/t1/config.json"),
+		},
 		{"default namespace, no files", "/default/t1", nil, guest("containerd", "t1", "t1", "", "path")},
-		{"a namespace", "/build/job1", files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/build/job1"}}`},
-			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json")},
-		{"a free path", "/a/b/job1", files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/a/b/job1"}}`},
-			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json")},
-		{"a free path of another name", "/a/b", files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/a/b"}}`},
-			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json")},
-		{"a namespace, an id", "/build/" + idA, files{bundles + "build/" + idA + "/config.json": `{}`},
-			guest("containerd", "build/"+idA[:12], idA, "", bundles+"build/"+idA+"/config.json")},
-		{"nerdctl", "/system.slice/nerdctl-" + idA + ".scope", files{bundles + "default/" + idA + "/config.json": `{"annotations":{"nerdctl/name":"web"}}`},
-			guest("containerd", "web", idA, "", bundles+"default/"+idA+"/config.json")},
+		{
+			"a namespace", "/build/job1",
+			files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/build/job1"}}`},
+			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json"),
+		},
+		{
+			"a free path", "/a/b/job1",
+			files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/a/b/job1"}}`},
+			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json"),
+		},
+		{
+			"a free path of another name", "/a/b",
+			files{bundles + "build/job1/config.json": `{"linux":{"cgroupsPath":"/a/b"}}`},
+			guest("containerd", "build/job1", "job1", "", bundles+"build/job1/config.json"),
+		},
+		{
+			"a namespace, an id", "/build/" + idA,
+			files{bundles + "build/" + idA + "/config.json": `{}`},
+			guest("containerd", "build/"+idA[:12], idA, "", bundles+"build/"+idA+"/config.json"),
+		},
+		{
+			"nerdctl", "/system.slice/nerdctl-" + idA + ".scope",
+			files{bundles + "default/" + idA + "/config.json": `{"annotations":{"nerdctl/name":"web"}}`},
+			guest("containerd", "web", idA, "", bundles+"default/"+idA+"/config.json"),
+		},
 		{"same id in two namespaces", "/default/t1", files{
 			bundles + "default/t1/config.json": `{"annotations":{"nerdctl/name":"right"}}`, bundles + "a/t1/config.json": `{"annotations":{"nerdctl/name":"wrong"}}`,
 		}, guest("containerd", "right", "t1", "", bundles+"default/t1/config.json")},
@@ -188,30 +236,62 @@ func TestResolveStorage(t *testing.T) {
 	for _, tt := range []resolveTest{
 		{"cri-o", crio, files{userdata: crioFile("container")}, kubeWho("crio", "quay.io/nginx:1", userdata)},
 		{"cri-o's sandbox", crio, files{userdata: crioFile("sandbox")}, sandbox},
-		{"cri-o, its list", crio, files{overlay + "containers.json": storageFile(idA, "k8s_app_web-0_shop_u_0", "img")},
-			kubeWho("crio", "img", overlay+"containers.json")},
-		{"podman", machine, files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
-			guest("podman", "web", idA, "nginx:1", overlay+"containers.json")},
-		{"podman with cgroupfs", "/libpod_parent/libpod-" + idA, files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
-			guest("podman", "web", idA, "nginx:1", overlay+"containers.json")},
-		{"podman, removed at boot", machine, files{overlay + "volatile-containers.json": storageFile(idA, "web", "nginx:1")},
-			guest("podman", "web", idA, "nginx:1", overlay+"volatile-containers.json")},
-		{"podman on vfs", machine, files{strings.Replace(overlay, "overlay", "vfs", 1) + "containers.json": storageFile(idA, "web", "nginx:1")},
-			guest("podman", "web", idA, "nginx:1", strings.Replace(overlay, "overlay", "vfs", 1)+"containers.json")},
-		{"podman, another parent", "/custom/" + idA, files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
-			guest("podman", "web", idA, "nginx:1", overlay+"containers.json")},
-		{"quadlet", "/system.slice/web.service/libpod-payload-" + idA, files{overlay + "containers.json": storageFile(idA, "systemd-web", "nginx:1")},
-			guest("podman", "systemd-web", idA, "nginx:1", overlay+"containers.json")},
-		{"podman, rootless", user + "user.slice/libpod-" + idA + ".scope", files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
-			guest("podman", "user@1000/web", idA, "nginx:1", home)},
-		{"quadlet, rootless", user + "app.slice/web.service/libpod-payload-" + idA, files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
-			guest("podman", "user@1000/web", idA, "nginx:1", home)},
+		{
+			"cri-o, its list", crio,
+			files{overlay + "containers.json": storageFile(idA, "k8s_app_web-0_shop_u_0", "img")},
+			kubeWho("crio", "img", overlay+"containers.json"),
+		},
+		{
+			"podman", machine,
+			files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
+			guest("podman", "web", idA, "nginx:1", overlay+"containers.json"),
+		},
+		{
+			"podman with cgroupfs", "/libpod_parent/libpod-" + idA,
+			files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
+			guest("podman", "web", idA, "nginx:1", overlay+"containers.json"),
+		},
+		{
+			"podman, removed at boot", machine,
+			files{overlay + "volatile-containers.json": storageFile(idA, "web", "nginx:1")},
+			guest("podman", "web", idA, "nginx:1", overlay+"volatile-containers.json"),
+		},
+		{
+			"podman on vfs", machine,
+			files{strings.Replace(overlay, "overlay", "vfs", 1) + "containers.json": storageFile(idA, "web", "nginx:1")},
+			guest("podman", "web", idA, "nginx:1", strings.Replace(overlay, "overlay", "vfs", 1)+"containers.json"),
+		},
+		{
+			"podman, another parent", "/custom/" + idA,
+			files{overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
+			guest("podman", "web", idA, "nginx:1", overlay+"containers.json"),
+		},
+		{
+			"quadlet", "/system.slice/web.service/libpod-payload-" + idA,
+			files{overlay + "containers.json": storageFile(idA, "systemd-web", "nginx:1")},
+			guest("podman", "systemd-web", idA, "nginx:1", overlay+"containers.json"),
+		},
+		{
+			"podman, rootless", user + "user.slice/libpod-" + idA + ".scope",
+			files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
+			guest("podman", "user@1000/web", idA, "nginx:1", home),
+		},
+		{
+			"quadlet, rootless", user + "app.slice/web.service/libpod-payload-" + idA,
+			files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
+			guest("podman", "user@1000/web", idA, "nginx:1", home),
+		},
 		{"podman's infra", machine, files{overlay + "containers.json": storageFile(idA, "0123456789ab-infra", "localhost/podman-pause:4")}, infra},
-		{"a container called infra", machine, files{overlay + "containers.json": storageFile(idA, "my-infra", "nginx:1")},
-			guest("podman", "my-infra", idA, "nginx:1", overlay+"containers.json")},
-		{"a user that is nowhere", "/user.slice/user-7.slice/user@7.service/user.slice/libpod-" + idA + ".scope",
+		{
+			"a container called infra", machine,
+			files{overlay + "containers.json": storageFile(idA, "my-infra", "nginx:1")},
+			guest("podman", "my-infra", idA, "nginx:1", overlay+"containers.json"),
+		},
+		{
+			"a user that is nowhere", "/user.slice/user-7.slice/user@7.service/user.slice/libpod-" + idA + ".scope",
 			files{"/etc/passwd": passwd, overlay + "containers.json": storageFile(idA, "web", "nginx:1")},
-			Who{Kind: model.Container, Runtime: "podman", Name: idA[:12], ID: idA}},
+			Who{Kind: model.Container, Runtime: "podman", Name: idA[:12], ID: idA},
+		},
 	} {
 		t.Run(tt.name, tt.run)
 	}
@@ -226,17 +306,32 @@ func TestResolveLXC(t *testing.T) {
 		{"lxc with an underscore", "/lxc.payload.a_b", files{"/var/lib/lxc/a_b/config": ""}, guest("lxc", "a_b", "", "", "/var/lib/lxc/a_b")},
 		{"lxc beside incus", "/lxc.payload.l1", files{"/var/lib/lxc/l1/config": "", "/var/lib/incus/x": ""}, guest("lxc", "l1", "", "", "/var/lib/lxc/l1")},
 		{"incus", "/lxc.payload.c1", files{"/run/incus/c1/lxc.conf": ""}, project(guest("incus", "c1", "", "", "/run/incus/c1"), "default")},
-		{"incus, a project", "/lxc.payload.my_prod_c1", files{"/run/incus/my_prod_c1/lxc.conf": ""},
-			project(guest("incus", "my_prod/c1", "", "", "/run/incus/my_prod_c1"), "my_prod")},
-		{"incus, its storage pool", "/lxc.payload.c1", files{"/var/lib/incus/containers/c1": "-> /var/lib/incus/nowhere"},
-			project(guest("incus", "c1", "", "", "/var/lib/incus/containers/c1"), "default")},
-		{"lxd of the snap", "/lxc.payload.p_c1", files{"/var/snap/lxd/common/lxd/x": ""},
-			project(guest("lxd", "p/c1", "", "", "/var/snap/lxd/common/lxd"), "p")},
+		{
+			"incus, a project", "/lxc.payload.my_prod_c1",
+			files{"/run/incus/my_prod_c1/lxc.conf": ""},
+			project(guest("incus", "my_prod/c1", "", "", "/run/incus/my_prod_c1"), "my_prod"),
+		},
+		{
+			"incus, its storage pool", "/lxc.payload.c1",
+			files{"/var/lib/incus/containers/c1": "-> /var/lib/incus/nowhere"},
+			project(guest("incus", "c1", "", "", "/var/lib/incus/containers/c1"), "default"),
+		},
+		{
+			"lxd of the snap", "/lxc.payload.p_c1",
+			files{"/var/snap/lxd/common/lxd/x": ""},
+			project(guest("lxd", "p/c1", "", "", "/var/snap/lxd/common/lxd"), "p"),
+		},
 		{"lxd", "/lxc.payload.c1", files{"/var/lib/lxd/containers/c1/x": ""}, project(guest("lxd", "c1", "", "", "/var/lib/lxd/containers/c1"), "default")},
-		{"proxmox", "/lxc/101", files{"/etc/pve/lxc/101.conf": "arch: amd64\nhostname: db1\n\n[snap]\nhostname: old\n"},
-			guest("lxc", "db1", "101", "", "/etc/pve/lxc/101.conf")},
-		{"proxmox without a name", "/lxc/101", files{"/etc/pve/lxc/101.conf": "arch: amd64\n[snap]\nhostname: old\n"},
-			guest("lxc", "101", "101", "", "/etc/pve/lxc/101.conf")},
+		{
+			"proxmox", "/lxc/101",
+			files{"/etc/pve/lxc/101.conf": "arch: amd64\nhostname: db1\n\n[snap]\nhostname: old\n"},
+			guest("lxc", "db1", "101", "", "/etc/pve/lxc/101.conf"),
+		},
+		{
+			"proxmox without a name", "/lxc/101",
+			files{"/etc/pve/lxc/101.conf": "arch: amd64\n[snap]\nhostname: old\n"},
+			guest("lxc", "101", "101", "", "/etc/pve/lxc/101.conf"),
+		},
 		{"proxmox' file not there", "/lxc/101", nil, guest("lxc", "101", "101", "", "path")},
 	} {
 		t.Run(tt.name, tt.run)
@@ -250,12 +345,18 @@ func TestResolveMachines(t *testing.T) {
 	state := "NAME=ns1\nSCOPE=machine-ns1.scope\nSERVICE=systemd-nspawn\nID=0123456789abcdef0123456789abcdef\nCLASS=container\n"
 	for _, tt := range []resolveTest{
 		{"scope", "/machine.slice/machine-ns1.scope", files{machines + "/ns1": state}, withUUID(guest("nspawn", "ns1", "", "", machines+"/ns1"))},
-		{"service", "/machine.slice/systemd-nspawn@ns1.service", files{machines + "/ns1": "UNIT=systemd-nspawn@ns1.service\nCLASS=container\n"},
-			guest("nspawn", "ns1", "", "", machines+"/ns1")},
+		{
+			"service", "/machine.slice/systemd-nspawn@ns1.service",
+			files{machines + "/ns1": "UNIT=systemd-nspawn@ns1.service\nCLASS=container\n"},
+			guest("nspawn", "ns1", "", "", machines+"/ns1"),
+		},
 		{"service, machined not running", "/machine.slice/systemd-nspawn@ns1.service", nil, guest("nspawn", "ns1", "", "", "path")},
 		{"a vm", "/machine.slice/machine-box.scope", files{machines + "/box": "SCOPE=machine-box.scope\nSERVICE=libvirt-qemu\nCLASS=vm\n"}, vm},
-		{"another machine of that name", "/machine.slice/machine-ns1.scope", files{machines + "/ns1": "UNIT=other.service\nCLASS=container\n"},
-			guest("nspawn", "ns1", "", "", "path")},
+		{
+			"another machine of that name", "/machine.slice/machine-ns1.scope",
+			files{machines + "/ns1": "UNIT=other.service\nCLASS=container\n"},
+			guest("nspawn", "ns1", "", "", "path"),
+		},
 		{"another unit", "/system.slice/container@w.service/payload", files{
 			machines + "/unit:container@w.service": "-> web", machines + "/web": "UNIT=container@w.service\nSERVICE=systemd-nspawn\nCLASS=container\n",
 		}, guest("nspawn", "web", "", "", machines+"/web")},
@@ -263,8 +364,11 @@ func TestResolveMachines(t *testing.T) {
 		{"no unit, beside others", "/payload", files{
 			"/run/systemd/nspawn/propagate/n1/x": "", "/run/systemd/nspawn/propagate/ns1/x": "", machines + "/ns1": state,
 		}, guest("nspawn", "n1", "", "", "/run/systemd/nspawn/propagate/n1")},
-		{"no unit, two of them", "/payload", files{"/run/systemd/nspawn/propagate/n1/x": "", "/run/systemd/nspawn/propagate/n2/x": ""},
-			guest("nspawn", "payload", "", "", "path")},
+		{
+			"no unit, two of them", "/payload",
+			files{"/run/systemd/nspawn/propagate/n1/x": "", "/run/systemd/nspawn/propagate/n2/x": ""},
+			guest("nspawn", "payload", "", "", "path"),
+		},
 		{"libvirt-lxc", `/machine.slice/machine-lxc\x2d77\x2ddom1.scope`, files{
 			machines + "/lxc-77-dom1": "SCOPE=machine-lxc\\\\x2d77\\\\x2ddom1.scope\nSERVICE=libvirt-lxc\nID=0123456789abcdef0123456789abcdef\nCLASS=container\n",
 		}, withUUID(guest("libvirt-lxc", "dom1", "77", "", machines+"/lxc-77-dom1"))},
@@ -285,8 +389,11 @@ func TestResolveRunc(t *testing.T) {
 		{"on v1", "/some/where", files{source: state(`"cpu":"/sys/fs/cgroup/cpu/some/where"`)}, guest("runc", "box", "box", "", source)},
 		{"its own scope", "/system.slice/runc-box.scope", files{source: state("")}, guest("runc", "box", "box", "", source)},
 		{"crun", "/some/box", files{"/run/crun/box/status": `{"cgroup-path":"/some/box"}`}, guest("crun", "box", "box", "", "/run/crun/box/status")},
-		{"an id of an engine's form", "/kubepods/burstable/pod" + uid + "/" + idA, files{"/run/runc/" + idA + "/state.json": state("")},
-			guest("runc", idA[:12], idA, "", "/run/runc/"+idA+"/state.json")},
+		{
+			"an id of an engine's form", "/kubepods/burstable/pod" + uid + "/" + idA,
+			files{"/run/runc/" + idA + "/state.json": state("")},
+			guest("runc", idA[:12], idA, "", "/run/runc/"+idA+"/state.json"),
+		},
 	} {
 		t.Run(tt.name, tt.run)
 	}

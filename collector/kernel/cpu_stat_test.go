@@ -18,8 +18,11 @@ func TestParseCPUStat(t *testing.T) {
 			UsageUsec: 2947224, HasBandwidth: true, NrPeriods: 137, NrThrottled: 126, ThrottledUsec: 5351491, HasBurst: true,
 		}, nil},
 		{"without the controller", string(fixture(t, "cpu.stat.v2-root")), CPUStat{UsageUsec: 170316445}, nil},
-		{"kernel without bursts", "usage_usec 5\nnr_periods 1\nnr_throttled 2\nthrottled_usec 3\n",
-			CPUStat{UsageUsec: 5, HasBandwidth: true, NrPeriods: 1, NrThrottled: 2, ThrottledUsec: 3}, nil},
+		{
+			"kernel without bursts", "usage_usec 5\nnr_periods 1\nnr_throttled 2\nthrottled_usec 3\n",
+			CPUStat{UsageUsec: 5, HasBandwidth: true, NrPeriods: 1, NrThrottled: 2, ThrottledUsec: 3},
+			nil,
+		},
 		{"unknown keys, and none", "usage_usec 5\ncore_sched.force_idle_usec x\nnew\n\n", CPUStat{UsageUsec: 5}, nil},
 		{"largest number", "usage_usec 18446744073709551615\n", CPUStat{UsageUsec: 1<<64 - 1}, nil},
 		{"empty", "", CPUStat{}, ErrEmpty},

@@ -21,8 +21,11 @@ func TestParseIOStat(t *testing.T) {
 	vda, sda := Device{254, 0}, Device{8, 0}
 	run(t, []parseCase[[]IOStat]{
 		{"one device", string(fixture(t, "io.stat")), []IOStat{{Device: vda, WriteBytes: 245760, WriteOps: 60}}, nil},
-		{"two devices and the keys of iocost", "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6 cost.usage=9 cost.wait=x\n8:0 rbytes=7\n",
-			[]IOStat{{vda, 1, 2, 5, 3, 4, 6}, {Device: sda, ReadBytes: 7}}, nil},
+		{
+			"two devices and the keys of iocost", "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6 cost.usage=9 cost.wait=x\n8:0 rbytes=7\n",
+			[]IOStat{{vda, 1, 2, 5, 3, 4, 6}, {Device: sda, ReadBytes: 7}},
+			nil,
+		},
 		{"no I/O yet", "", nil, nil},
 		{"bare device", "8:0 \n254:0 rbytes=1\n", []IOStat{{Device: vda, ReadBytes: 1}}, nil},
 		{"bare devices without an end of line", "7:1 7:0 8:0 rbytes=1 wbytes=2\n", []IOStat{{Device: sda, ReadBytes: 1, WriteBytes: 2}}, nil},
@@ -47,8 +50,11 @@ func TestParseBlkioV1(t *testing.T) {
 	whole := fixture(t, "blkio.throttle.io_service_bytes_recursive")
 	run(t, []parseCase[[]BlkioV1]{
 		{"one device", string(whole), []BlkioV1{{Device: Device{254, 0}, Write: 614400, Discard: 6148096}}, nil},
-		{"two devices", "8:0 Read 1\n8:0 Write 2\n8:0 Total 3\n8:16 Read 4\n8:16 Total 4\nTotal 7\n",
-			[]BlkioV1{{Device: Device{8, 0}, Read: 1, Write: 2}, {Device: Device{8, 16}, Read: 4}}, nil},
+		{
+			"two devices", "8:0 Read 1\n8:0 Write 2\n8:0 Total 3\n8:16 Read 4\n8:16 Total 4\nTotal 7\n",
+			[]BlkioV1{{Device: Device{8, 0}, Read: 1, Write: 2}, {Device: Device{8, 16}, Read: 4}},
+			nil,
+		},
 		{"no I/O yet", "Total 0\n", nil, nil},
 		{"empty", "", nil, ErrEmpty},
 		{"cut off within a number", withoutNewline(whole), nil, ErrTruncated},

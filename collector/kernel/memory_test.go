@@ -10,6 +10,7 @@ func parseMemoryStatV1(b []byte) (s MemoryStat, err error) {
 	err = ParseMemoryStatV1(b, &s)
 	return s, err
 }
+
 func parseMemoryEvents(b []byte) (e MemoryEvents, err error) {
 	err = ParseMemoryEvents(b, &e)
 	return e, err
@@ -22,11 +23,17 @@ func TestParseMemoryStat(t *testing.T) {
 			Anon: 2752086016, InactiveFile: 6930235392, MajorFaults: 4127, RefaultsAnon: 12, RefaultsFile: 28799,
 			HasRefaultsAnon: true, HasRefaultsFile: true,
 		}, nil},
-		{"before 5.9 refaults are of files", "anon 1\ninactive_file 2\npgmajfault 3\nworkingset_refault 4\n",
-			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3, RefaultsFile: 4, HasRefaultsFile: true}, nil},
+		{
+			"before 5.9 refaults are of files", "anon 1\ninactive_file 2\npgmajfault 3\nworkingset_refault 4\n",
+			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3, RefaultsFile: 4, HasRefaultsFile: true},
+			nil,
+		},
 		{"no refaults", "anon 1\ninactive_file 2\npgmajfault 3\n", MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3}, nil},
-		{"keys that begin alike", "anon_thp x\nanon 1\ninactive_filex y\ninactive_file 2\npgmajfaults x\npgmajfault 3\nworkingset_refault_x 1\nw\n\n",
-			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3}, nil},
+		{
+			"keys that begin alike", "anon_thp x\nanon 1\ninactive_filex y\ninactive_file 2\npgmajfaults x\npgmajfault 3\nworkingset_refault_x 1\nw\n\n",
+			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3},
+			nil,
+		},
 		{"empty", "", MemoryStat{}, ErrEmpty},
 		{"cut off within a number", whole[:strings.Index(whole, "pgmajfault")+12], MemoryStat{}, ErrTruncated},
 		{"cut off between lines", whole[:strings.Index(whole, "pgmajfault")], MemoryStat{}, ErrTruncated},
@@ -46,8 +53,11 @@ func TestParseMemoryStatV1(t *testing.T) {
 		}, nil},
 		{"no swap accounting", "total_rss 1\ntotal_inactive_file 2\ntotal_pgmajfault 3\n", MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3}, nil},
 		{"its own without those below", "rss 1\ninactive_file 2\npgmajfault 3\n", MemoryStat{}, ErrTruncated},
-		{"keys that begin alike", "total_\ntotal_rss_huge x\ntotal_swapcached x\ntotal_rss 1\ntotal_inactive_file 2\ntotal_swap 4\ntotal_pgmajfault 3\n",
-			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3, Swap: 4, HasSwap: true}, nil},
+		{
+			"keys that begin alike", "total_\ntotal_rss_huge x\ntotal_swapcached x\ntotal_rss 1\ntotal_inactive_file 2\ntotal_swap 4\ntotal_pgmajfault 3\n",
+			MemoryStat{Anon: 1, InactiveFile: 2, MajorFaults: 3, Swap: 4, HasSwap: true},
+			nil,
+		},
 		{"empty", "", MemoryStat{}, ErrEmpty},
 		{"cut off between lines", whole[:strings.Index(whole, "total_pgmajfault")], MemoryStat{}, ErrTruncated},
 		{"malformed", "total_rss x\n", MemoryStat{}, ErrMalformed},

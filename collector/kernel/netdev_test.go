@@ -8,10 +8,16 @@ const netDevHead = "Inter-|   Receive  |  Transmit\n face |bytes packets\n"
 
 func TestParseNetDev(t *testing.T) {
 	run(t, []parseCase[[]NetDev]{
-		{"columns", netDevHead + "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
-			[]NetDev{{Name: []byte("eth0"), RxBytes: 1, RxPackets: 2, RxDrops: 4, TxBytes: 9, TxPackets: 10, TxDrops: 12}}, nil},
-		{"no blank after the name", netDevHead + "a|b:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
-			[]NetDev{{Name: []byte("a|b"), RxBytes: 1, RxPackets: 2, RxDrops: 4, TxBytes: 9, TxPackets: 10, TxDrops: 12}}, nil},
+		{
+			"columns", netDevHead + "  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+			[]NetDev{{Name: []byte("eth0"), RxBytes: 1, RxPackets: 2, RxDrops: 4, TxBytes: 9, TxPackets: 10, TxDrops: 12}},
+			nil,
+		},
+		{
+			"no blank after the name", netDevHead + "a|b:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
+			[]NetDev{{Name: []byte("a|b"), RxBytes: 1, RxPackets: 2, RxDrops: 4, TxBytes: 9, TxPackets: 10, TxDrops: 12}},
+			nil,
+		},
 		{"no interfaces", netDevHead, nil, nil},
 		{"empty", "", nil, ErrEmpty},
 		{"cut off", netDevHead + "  eth0: 1 2", nil, ErrTruncated},

@@ -16,7 +16,7 @@ var (
 )
 
 func TestSplitExplainsStealByThrottling(t *testing.T) {
-	const tenSeconds = 10 * time.Second
+	const interval = 10 * time.Second
 	tests := []struct {
 		name             string
 		run, steal, held float64 // grown by, in ten seconds
@@ -34,7 +34,7 @@ func TestSplitExplainsStealByThrottling(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var sp split
 			sp.update(time.Second, 1, 1, model.Some(1), tt.cpus, true)
-			sp.update(time.Second+tenSeconds, 1+tt.run, 1+tt.steal, model.Some(1+tt.held), tt.cpus, true)
+			sp.update(time.Second+interval, 1+tt.run, 1+tt.steal, model.Some(1+tt.held), tt.cpus, true)
 			if diff := sp.throttle - tt.want; diff > 1e-9 || diff < -1e-9 {
 				t.Errorf("throttle explains %v, want %v", sp.throttle, tt.want)
 			}

@@ -77,8 +77,10 @@ func cloudMachines() []machineCase {
 		{"OpenStack on ARM", "", firmware("sys_vendor", "OpenStack Foundation", "product_name", "OpenStack Nova"), vm, "kvm", "OpenStack"},
 		{"Hetzner", "KVMKVMKVM", firmware("sys_vendor", "Hetzner", "product_name", "vServer"), vm, "kvm", "Hetzner"},
 		{"Alibaba", "KVMKVMKVM", firmware("sys_vendor", "Alibaba Cloud", "product_name", "Alibaba Cloud ECS"), vm, "kvm", "Alibaba Cloud"},
-		{"Oracle Cloud", "KVMKVMKVM", firmware("sys_vendor", "QEMU", "product_name", "Standard PC (i440FX + PIIX, 1996)", "chassis_asset_tag", "OracleCloud.com"),
-			vm, "kvm", "Oracle Cloud"},
+		{
+			"Oracle Cloud", "KVMKVMKVM", firmware("sys_vendor", "QEMU", "product_name", "Standard PC (i440FX + PIIX, 1996)", "chassis_asset_tag", "OracleCloud.com"),
+			vm, "kvm", "Oracle Cloud",
+		},
 	}
 }
 
@@ -90,22 +92,30 @@ func virtualMachines() []machineCase {
 		{"QEMU on ARM, not saying", "", seabios, vm, "qemu", "QEMU Standard PC (Q35 + ICH9, 2009)"},
 		{"KVM that offers what Hyper-V does", "Microsoft Hv", seabios, vm, "kvm", "QEMU Standard PC (Q35 + ICH9, 2009)"},
 		{"KVM on ARM", "", firmware("sys_vendor", "QEMU", "product_name", "KVM Virtual Machine"), vm, "kvm", "QEMU KVM Virtual Machine"},
-		{"VirtualBox that uses KVM", "KVMKVMKVM", firmware("sys_vendor", "innotek GmbH", "product_name", "VirtualBox", "board_vendor", "Oracle Corporation"),
-			vm, "virtualbox", "innotek GmbH VirtualBox"},
+		{
+			"VirtualBox that uses KVM", "KVMKVMKVM", firmware("sys_vendor", "innotek GmbH", "product_name", "VirtualBox", "board_vendor", "Oracle Corporation"),
+			vm, "virtualbox", "innotek GmbH VirtualBox",
+		},
 		{"VirtualBox under other names", "", firmware("sys_vendor", "Acme", "product_name", "Box", "board_vendor", "Oracle Corporation").
 			with("proc/cpuinfo", hypervisorFlag), vm, "virtualbox", "Acme Box"},
 		{"VMware", "VMwareVMware", firmware("sys_vendor", "VMware, Inc.", "product_name", "VMware20,1"), vm, "vmware", "VMware, Inc. VMware20,1"},
-		{"Hyper-V", "Microsoft Hv", firmware("sys_vendor", "Microsoft Corporation", "product_name", "Virtual Machine", "product_version", "Hyper-V UEFI Release v4.1"),
-			vm, "microsoft", "Microsoft Corporation Virtual Machine"},
-		{"Parallels", "KVMKVMKVM", firmware("sys_vendor", "Parallels Software International Inc.", "product_name", "Parallels Virtual Platform"),
-			vm, "parallels", "Parallels Software International Inc. Parallels Virtual Platform"},
+		{
+			"Hyper-V", "Microsoft Hv", firmware("sys_vendor", "Microsoft Corporation", "product_name", "Virtual Machine", "product_version", "Hyper-V UEFI Release v4.1"),
+			vm, "microsoft", "Microsoft Corporation Virtual Machine",
+		},
+		{
+			"Parallels", "KVMKVMKVM", firmware("sys_vendor", "Parallels Software International Inc.", "product_name", "Parallels Virtual Platform"),
+			vm, "parallels", "Parallels Software International Inc. Parallels Virtual Platform",
+		},
 		{"bhyve", "bhyve bhyve ", firmware("sys_vendor", "FreeBSD", "product_name", "BHYVE"), vm, "bhyve", "FreeBSD BHYVE"},
 		{"Xen domU", "XenVMMXenVMM", firmware("sys_vendor", "Xen", "product_name", "HVM domU"), vm, "xen", "Xen HVM domU"},
 		{"Xen domU that feigns Hyper-V", "Microsoft Hv", firmware("sys_vendor", "Xen", "product_name", "HVM domU"), vm, "xen", "Xen HVM domU"},
 		{"Xen PV domU", "", files{"proc/xen/capabilities": "", "sys/hypervisor/type": "xen\n", "sys/hypervisor/properties/features": "00000705\n"}, vm, "xen", ""},
 		{"Xen by sysfs alone", "", files{"sys/hypervisor/type": "xen\n"}, vm, "xen", ""},
-		{"Apple", "", firmware("sys_vendor", "Apple Inc.", "product_name", "Apple Virtualization Generic Platform"), vm, "apple",
-			"Apple Inc. Apple Virtualization Generic Platform"},
+		{
+			"Apple", "", firmware("sys_vendor", "Apple Inc.", "product_name", "Apple Virtualization Generic Platform"), vm, "apple",
+			"Apple Inc. Apple Virtualization Generic Platform",
+		},
 		{"QNX", "QNXQVMBSQG", nil, vm, "qnx", ""},
 		{"ACRN", "ACRNACRNACRN", nil, vm, "acrn", ""},
 		{"user mode Linux in KVM", "KVMKVMKVM", files{"proc/cpuinfo": "processor\t: 0\nvendor_id\t: User Mode Linux\n"}, vm, "uml", ""},
@@ -117,8 +127,11 @@ func virtualMachines() []machineCase {
 		{"unknown signature", "ThisIsNobody", nil, vm, "vm-other", ""},
 		{"no signature, just the flag", "", files{"proc/cpuinfo": hypervisorFlag}, vm, "vm-other", ""},
 		{"unknown, but its firmware says VM", "", firmware("sys_vendor", "Acme", "product_name", "Cloud").with(raw, smbios(true)), vm, "vm-other", "Acme Cloud"},
-		{"Firecracker by its ACPI tables", "KVMKVMKVM", files{"proc/cpuinfo": hypervisorFlag, "sys/firmware/acpi/tables/FACP": "FACP\x14\x01\x00\x00\x06fFIRECKFCVMFADT"},
-			vm, "kvm", "Firecracker"},
+		{
+			"Firecracker by its ACPI tables", "KVMKVMKVM",
+			files{"proc/cpuinfo": hypervisorFlag, "sys/firmware/acpi/tables/FACP": "FACP\x14\x01\x00\x00\x06fFIRECKFCVMFADT"},
+			vm, "kvm", "Firecracker",
+		},
 		{"Firecracker by a device", "KVMKVMKVM", files{"sys/bus/acpi/devices/FCVMGID:00/hid": "FCVMGID\n"}, vm, "kvm", "Firecracker"},
 		{"a microVM that could be anybody's", "KVMKVMKVM", files{"proc/cmdline": "virtio_mmio.device=4K@0xd0000000:5\n"}, vm, "kvm", ""},
 	}
@@ -133,8 +146,11 @@ func containers() []machineCase {
 		{"LXC on a host", "", files{"proc/1/environ": "PATH=/bin\x00container=lxc\x00TERM=linux\x00"}, container, "", ""},
 		{"systemd in LXC", "", files{"run/systemd/container": "lxc\n"}, container, "", ""},
 		{"nspawn", "", files{"run/host/container-manager": "systemd-nspawn\n"}, container, "", ""},
-		{"Kubernetes pod", "", files{"sys/fs/cgroup/cgroup.controllers": "cpu\n", "sys/fs/cgroup/cgroup.events": "populated 1\n", "sys/fs/cgroup/cgroup.type": "domain\n"},
-			container, "", ""},
+		{
+			"Kubernetes pod", "",
+			files{"sys/fs/cgroup/cgroup.controllers": "cpu\n", "sys/fs/cgroup/cgroup.events": "populated 1\n", "sys/fs/cgroup/cgroup.type": "domain\n"},
+			container, "", "",
+		},
 		{"pod on cgroup v1", "", files{"sys/fs/cgroup/systemd/cgroup.procs": "1\n"}, container, "", ""},
 		{"OpenVZ", "", files{"proc/vz/version": ""}, container, "", ""},
 		{"OpenVZ's host", "", files{"proc/vz/version": "", "proc/bc/x": ""}, host, "", ""},

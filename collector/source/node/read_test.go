@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// user nice system idle iowait irq softirq steal guest guest_nice
+	// The columns: user nice system idle iowait irq softirq steal guest guest_nice.
 	stat = "cpu  1000 200 300 9000 50 10 20 400 600 100\n" +
 		"cpu0 500 100 150 4500 25 5 10 200 300 50\ncpu2 500 100 150 4500 25 5 10 200 300 50\nintr 7 1\nctxt 5\nbtime 1\n"
 	bothPSI = "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=250000\n"
@@ -127,10 +127,16 @@ func TestReadKeepsWhatCanBeRead(t *testing.T) {
 func TestStealNeverFalls(t *testing.T) {
 	var c counter
 	for i, step := range []struct{ in, want float64 }{
-		{100, 100}, {101, 101},
-		{100.5, 101}, {100.9, 101}, {102, 102}, // jitter is waited out
-		{10, 102}, {12, 104}, // after a fall it goes on
-		{11.99, 104}, {0, 104}, {1, 105},
+		{100, 100},
+		{101, 101},
+		{100.5, 101},
+		{100.9, 101},
+		{102, 102}, // jitter is waited out
+		{10, 102},
+		{12, 104}, // after a fall it goes on
+		{11.99, 104},
+		{0, 104},
+		{1, 105},
 	} {
 		if got := c.next(step.in); got != step.want {
 			t.Errorf("step %d: %v gives %v, want %v", i, step.in, got, step.want)

@@ -68,10 +68,10 @@ func TestThisMachineAsSystemdSeesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := detect(t, "--vm")
-	switch {
-	case want == "oracle":
+	switch want {
+	case "oracle":
 		want = virtualbox
-	case want == "none":
+	case "none":
 		want = ""
 	}
 	// Not compared: control domains, which systemd calls bare, and clouds that

@@ -126,7 +126,7 @@ func label(i int, v reflect.Value) string {
 	case model.Interface:
 		return v.Name
 	case model.Guest:
-		return v.Name.String()
+		return v.String()
 	}
 	return fmt.Sprint(i)
 }
