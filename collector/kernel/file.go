@@ -153,15 +153,14 @@ func (r *Files) readAll(fd int) ([]byte, error) {
 		if n == len(r.buf) {
 			r.buf = append(r.buf, make([]byte, len(r.buf))...)
 		}
-		m, _, errno := unix.Syscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(&r.buf[n])),
-			uintptr(len(r.buf)-n), uintptr(n), 0, 0)
+		m, err := unix.Pread(fd, r.buf[n:], int64(n))
 		switch {
-		case errno == unix.EINTR:
+		case err == unix.EINTR:
 			continue
-		case errno != 0:
-			return nil, errno
+		case err != nil:
+			return nil, err
 		}
-		n += int(m)
+		n += m
 		if m == 0 || n < pageSafe {
 			return r.buf[:n], nil
 		}
