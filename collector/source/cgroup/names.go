@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -24,15 +25,10 @@ func (s *Source) settleNames() {
 	}
 }
 
+// older orders guests by their start. One without a thread has none: as
+// unsigned numbers go, 0 less 1 is younger than all.
 func older(a, b *guest) int {
-	switch {
-	case a.startedAt != b.startedAt && a.startedAt != 0 && b.startedAt != 0:
-		if a.startedAt < b.startedAt {
-			return -1
-		}
-		return 1
-	}
-	return strings.Compare(a.node.path, b.node.path)
+	return cmp.Or(cmp.Compare(a.startedAt-1, b.startedAt-1), strings.Compare(a.node.path, b.node.path))
 }
 
 // settleName names g, or names it anew if a name was found late. After a while
