@@ -7,6 +7,18 @@ const (
 	fileCPUStatLocal = "cpu.stat.local"
 )
 
+// Lines of cpu.stat that are there together or not at all, as bits of a set.
+const (
+	cpuPeriods uint8 = 1 << iota
+	cpuThrottled
+	cpuThrottledTime
+	cpuBursts
+	cpuBurstTime
+
+	cpuBandwidth = cpuPeriods | cpuThrottled | cpuThrottledTime
+	cpuBurst     = cpuBursts | cpuBurstTime
+)
+
 // CPUStat is cpu.stat of a cgroup v2. The usage is there without any
 // controller; the rest needs the cpu controller in the parent.
 type CPUStat struct {
@@ -28,7 +40,7 @@ func ParseCPUStat(b []byte, out *CPUStat) error {
 		return empty(fileCPUStat)
 	}
 	var usage bool
-	var bandwidth, burst int // lines seen
+	var seen uint8
 	for len(b) > 0 {
 		line, rest, ok := cutLine(b)
 		if !ok {
@@ -41,33 +53,33 @@ func ParseCPUStat(b []byte, out *CPUStat) error {
 			usage = true
 			out.UsageUsec, ok = parseUint(value)
 		case "nr_periods":
-			bandwidth++
+			seen |= cpuPeriods
 			out.NrPeriods, ok = parseUint(value)
 		case "nr_throttled":
-			bandwidth++
+			seen |= cpuThrottled
 			out.NrThrottled, ok = parseUint(value)
 		case "throttled_usec":
-			bandwidth++
+			seen |= cpuThrottledTime
 			out.ThrottledUsec, ok = parseUint(value)
 		case "nr_bursts":
-			burst++
+			seen |= cpuBursts
 			out.NrBursts, ok = parseUint(value)
 		case "burst_usec":
-			burst++
+			seen |= cpuBurstTime
 			out.BurstUsec, ok = parseUint(value)
 		}
 		if !ok {
 			return malformed(fileCPUStat, string(key))
 		}
 	}
-	out.HasBandwidth, out.HasBurst = bandwidth > 0, burst > 0
+	out.HasBandwidth, out.HasBurst = seen&cpuBandwidth != 0, seen&cpuBurst != 0
 	switch {
 	case !usage:
 		return missing(fileCPUStat, "usage_usec")
-	case bandwidth%3 != 0:
-		return missing(fileCPUStat, "throttled_usec")
-	case burst%2 != 0:
-		return missing(fileCPUStat, "burst_usec")
+	case out.HasBandwidth && seen&cpuBandwidth != cpuBandwidth:
+		return missing(fileCPUStat, "one of nr_periods, nr_throttled and throttled_usec")
+	case out.HasBurst && seen&cpuBurst != cpuBurst:
+		return missing(fileCPUStat, "one of nr_bursts and burst_usec")
 	}
 	return nil
 }
@@ -87,7 +99,7 @@ func ParseCPUStatV1(b []byte, out *CPUStatV1) error {
 	if len(b) == 0 {
 		return empty(fileCPUStat)
 	}
-	var bandwidth, burst int // lines seen
+	var seen uint8
 	for len(b) > 0 {
 		line, rest, ok := cutLine(b)
 		if !ok {
@@ -97,31 +109,31 @@ func ParseCPUStatV1(b []byte, out *CPUStatV1) error {
 		key, value, _ := cutByte(line, ' ')
 		switch string(key) {
 		case "nr_periods":
-			bandwidth++
+			seen |= cpuPeriods
 			out.NrPeriods, ok = parseUint(value)
 		case "nr_throttled":
-			bandwidth++
+			seen |= cpuThrottled
 			out.NrThrottled, ok = parseUint(value)
 		case "throttled_time":
-			bandwidth++
+			seen |= cpuThrottledTime
 			out.ThrottledNsec, ok = parseUint(value)
 		case "nr_bursts":
-			burst++
+			seen |= cpuBursts
 			out.NrBursts, ok = parseUint(value)
 		case "burst_time":
-			burst++
+			seen |= cpuBurstTime
 			out.BurstNsec, ok = parseUint(value)
 		}
 		if !ok {
 			return malformed(fileCPUStat, string(key))
 		}
 	}
-	out.HasBurst = burst > 0
+	out.HasBurst = seen&cpuBurst != 0
 	switch {
-	case bandwidth != 3:
-		return missing(fileCPUStat, "throttled_time")
-	case burst%2 != 0:
-		return missing(fileCPUStat, "burst_time")
+	case seen&cpuBandwidth != cpuBandwidth:
+		return missing(fileCPUStat, "one of nr_periods, nr_throttled and throttled_time")
+	case out.HasBurst && seen&cpuBurst != cpuBurst:
+		return missing(fileCPUStat, "one of nr_bursts and burst_time")
 	}
 	return nil
 }

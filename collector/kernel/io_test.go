@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"testing"
 )
@@ -92,30 +91,6 @@ func TestParseDeviceLimits(t *testing.T) {
 		{"no value", "254:0\n", nil, ErrMalformed},
 		{"no device", "default 1\n", nil, ErrMalformed},
 	}, parseDeviceLimits)
-}
-
-func FuzzParseIO(f *testing.F) {
-	for _, name := range []string{"io.stat", "blkio.throttle.io_service_bytes_recursive", "blkio.throttle.write_iops_device"} {
-		f.Add(fixture(f, name))
-	}
-	f.Add([]byte("8:0 rbps=max wbps=1048576 riops=max wiops=120\n"))
-	f.Add([]byte("7:1 7:0 8:0 rbytes=1 wbytes=2\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = parseBlkioV1(b)
-		_, _ = parseIOMax(b)
-		_, _ = parseDeviceLimits(b)
-		stats, err := parseIOStat(b)
-		if err != nil {
-			return
-		}
-		for _, s := range stats {
-			text := fmt.Sprintf("%s rbytes=%d wbytes=%d rios=%d wios=%d dbytes=%d dios=%d\n",
-				s.Device, s.ReadBytes, s.WriteBytes, s.ReadOps, s.WriteOps, s.DiscardBytes, s.DiscardOps)
-			if again, err := parseIOStat([]byte(text)); err != nil || len(again) != 1 || again[0] != s {
-				t.Errorf("%+v comes back as %+v, %v", s, again, err)
-			}
-		}
-	})
 }
 
 func BenchmarkParseIOStat(b *testing.B) {

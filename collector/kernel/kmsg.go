@@ -19,7 +19,7 @@ type OOMKill struct {
 
 // ParseKmsgOOM parses one record of /dev/kmsg. It is not ok for a record that is
 // no summary of an OOM kill (since Linux 5.0), nor for one that the log cut
-// off. Paths and names may hold any byte but 0, commas too. A record that can
+// off, nor for one that is not of the kernel: programs may write to the log. Paths and names may hold any byte but 0, commas too. A record that can
 // be read in two ways is not ok either: a kill must not be put down to somebody
 // else.
 func ParseKmsgOOM(record []byte) (OOMKill, bool) {
@@ -43,15 +43,20 @@ func ParseKmsgOOM(record []byte) (OOMKill, bool) {
 }
 
 // cutKmsg splits "prio,seq,usec,flags;text\n" and drops the continuation lines
-// with the fields of a device.
+// with the fields of a device. The priority is 8 times the facility, and a
+// level. The facility 0 is the kernel's own: what a program writes to /dev/kmsg
+// gets another, whatever it asks for.
 func cutKmsg(record []byte) (usec uint64, text []byte, ok bool) {
 	head, text, ok := bytes.Cut(record, []byte{';'})
 	if !ok {
 		return 0, nil, false
 	}
-	_, head, _ = cutByte(head, ',') // priority
+	field, head, _ := cutByte(head, ',')
+	if prio, ok := parseUint(field); !ok || prio>>3 != 0 {
+		return 0, nil, false
+	}
 	_, head, _ = cutByte(head, ',') // sequence number
-	field, _, _ := cutByte(head, ',')
+	field, _, _ = cutByte(head, ',')
 	usec, ok = parseUint(field)
 	text, _, _ = bytes.Cut(text, []byte{'\n'})
 	return usec, text, ok

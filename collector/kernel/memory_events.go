@@ -16,7 +16,8 @@ func ParseMemoryEvents(b []byte, out *MemoryEvents) error {
 	if len(b) == 0 {
 		return empty(fileMemoryEvents)
 	}
-	seen := 0
+	const all = 1<<5 - 1
+	var seen uint8 // lines, as bits
 	for len(b) > 0 {
 		line, rest, ok := cutLine(b)
 		if !ok {
@@ -25,26 +26,27 @@ func ParseMemoryEvents(b []byte, out *MemoryEvents) error {
 		b = rest
 		key, value, _ := cutByte(line, ' ')
 		var v *uint64
+		var bit uint8
 		switch string(key) {
 		case "low":
-			v = &out.Low
+			v, bit = &out.Low, 1<<0
 		case "high":
-			v = &out.High
+			v, bit = &out.High, 1<<1
 		case "max":
-			v = &out.Max
+			v, bit = &out.Max, 1<<2
 		case "oom":
-			v = &out.OOM
+			v, bit = &out.OOM, 1<<3
 		case "oom_kill": // since Linux 4.13
-			v = &out.OOMKill
+			v, bit = &out.OOMKill, 1<<4
 		default:
 			continue
 		}
 		if *v, ok = parseUint(value); !ok {
 			return malformed(fileMemoryEvents, string(key))
 		}
-		seen++
+		seen |= bit
 	}
-	if seen != 5 {
+	if seen != all {
 		return missing(fileMemoryEvents, "one of low, high, max, oom and oom_kill")
 	}
 	return nil

@@ -54,16 +54,3 @@ func TestParseVMStatOOMKill(t *testing.T) {
 		return r, err
 	})
 }
-
-func FuzzParseNetDev(f *testing.F) {
-	f.Add(fixture(f, "net.dev"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _, _ = ParseVMStatOOMKill(b)
-		devs, err := parseNetDev(b)
-		for _, d := range devs {
-			if err == nil && len(d.Name) == 0 {
-				t.Errorf("%q has an interface without a name", b)
-			}
-		}
-	})
-}

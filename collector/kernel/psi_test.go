@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 func parsePSI(b []byte) (p PSI, err error) { err = ParsePSI(b, &p); return p, err }
 
@@ -24,28 +21,6 @@ func TestParsePSI(t *testing.T) {
 		{"total without a value", "some " + rest + "total=\n", PSI{}, ErrMalformed},
 		{"total overflows", "full " + rest + "total=18446744073709551616\n", PSI{}, ErrMalformed},
 	}, parsePSI)
-}
-
-func FuzzParsePSI(f *testing.F) {
-	for _, name := range []string{"pressure.cpu", "pressure.cpu-some-only", "pressure.irq"} {
-		f.Add(fixture(f, name))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		p, err := parsePSI(b)
-		if err != nil {
-			return
-		}
-		text := ""
-		if p.HasSome {
-			text += fmt.Sprintf("some avg10=0.00 total=%d\n", p.SomeUsec)
-		}
-		if p.HasFull {
-			text += fmt.Sprintf("full avg10=0.00 total=%d\n", p.FullUsec)
-		}
-		if again, err := parsePSI([]byte(text)); err != nil || again != p {
-			t.Errorf("%+v comes back as %+v, %v", p, again, err)
-		}
-	})
 }
 
 func BenchmarkParsePSI(b *testing.B) {

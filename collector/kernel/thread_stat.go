@@ -46,7 +46,7 @@ func ParseThreadStat(b []byte, out *ThreadStat) error {
 	at := fieldState - 1
 	for _, n := range [...]int{fieldState, fieldPPID, fieldUser, fieldSystem, fieldStart, fieldBlkioDelay} {
 		for ; at < n; at++ {
-			if rest = fromBlank(rest); len(rest) == 0 {
+			if rest = fromBlank(rest); len(rest) < len(" x") {
 				return truncated(fileThreadStat)
 			}
 			rest = rest[1:]

@@ -1,9 +1,6 @@
 package kernel
 
-import (
-	"fmt"
-	"testing"
-)
+import "testing"
 
 func parsePIDs(b []byte) ([]int32, error)                { return ParsePIDs(b, nil) }
 func parseThreadStat(b []byte) (s ThreadStat, err error) { err = ParseThreadStat(b, &s); return s, err }
@@ -61,33 +58,11 @@ func TestParseThreadStat(t *testing.T) {
 		{"empty", "", ThreadStat{}, ErrEmpty},
 		{"cut off", withoutNewline([]byte(whole)), ThreadStat{}, ErrTruncated},
 		{"too few fields", "12 (cat) S 7 8 9\n", ThreadStat{}, ErrTruncated},
+		{"nothing after a blank", "12 (cat) \n", ThreadStat{}, ErrTruncated},
 		{"no parenthesis", "12 cat S 7 8 9\n", ThreadStat{}, ErrMalformed},
 		{"parent too large", "12 (cat) S 2147483648 1\n", ThreadStat{}, ErrMalformed},
 		{"state of two letters", "12 (cat) SS 1\n", ThreadStat{}, ErrMalformed},
 	}, parseThreadStat)
-}
-
-func FuzzParseThread(f *testing.F) {
-	for _, name := range []string{"schedstat", "cgroup.threads", "stat", "stat.kthread"} {
-		f.Add(fixture(f, name))
-	}
-	f.Add([]byte(threadStat("a\nb) c")))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = parseThreadStat(b)
-		if pids, err := parsePIDs(b); err == nil {
-			for _, p := range pids {
-				if p <= 0 {
-					t.Errorf("%q holds pid %d", b, p)
-				}
-			}
-		}
-		if s, err := ParseSchedstat(b); err == nil {
-			text := fmt.Sprintf("%d %d 1\n", s.RunNsec, s.WaitNsec)
-			if again, err := ParseSchedstat([]byte(text)); err != nil || again != s {
-				t.Errorf("%+v comes back as %+v, %v", s, again, err)
-			}
-		}
-	})
 }
 
 func BenchmarkParseSchedstat(b *testing.B) {

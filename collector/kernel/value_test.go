@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"testing"
 )
@@ -76,26 +75,4 @@ func TestParseCPUList(t *testing.T) {
 		{"open range", "0-\n", 0, ErrMalformed},
 		{"absurd", "0-18446744073709551615\n", 0, ErrMalformed},
 	}, ParseCPUList)
-}
-
-func FuzzParseValue(f *testing.F) {
-	for _, s := range []string{"4096\n", "max\n", "-1\n", "50000 100000\n", "max 100000\n", "0-3,7\n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if n, err := ParseCPUList(b); n < 0 || err == nil && n > maxCPU {
-			t.Errorf("%q has %d CPUs", b, n)
-		}
-		_, _ = parseCPUMax(b)
-		if v, err := ParseSigned(b); err == nil {
-			if again, err := ParseSigned(fmt.Appendln(nil, v)); err != nil || again != v {
-				t.Errorf("%d comes back as %d, %v", v, again, err)
-			}
-		}
-		if v, err := parseValue(b); err == nil && !v.Unlimited {
-			if again, err := parseValue(fmt.Appendln(nil, v.V)); err != nil || again != v {
-				t.Errorf("%v comes back as %v, %v", v, again, err)
-			}
-		}
-	})
 }

@@ -1,0 +1,204 @@
+package kernel
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// A parser reads what strangers have a hand in. It does not come without a fuzz
+// test and some inputs that are remembered.
+func TestEveryParserHasAFuzzTest(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var parsers []string
+	tests := map[string]bool{}
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		isTest := strings.HasSuffix(name, "_test.go")
+		for _, decl := range file.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			switch {
+			case !ok || f.Recv != nil:
+			case isTest && strings.HasPrefix(f.Name.Name, "Fuzz"):
+				tests[f.Name.Name] = true
+			case !isTest && strings.HasPrefix(f.Name.Name, "Parse"):
+				parsers = append(parsers, f.Name.Name)
+			}
+		}
+	}
+	if len(parsers) == 0 {
+		t.Fatal("no parsers found")
+	}
+	for _, p := range parsers {
+		if !tests["Fuzz"+p] {
+			t.Errorf("%s has no Fuzz%s", p, p)
+		}
+	}
+	for name := range tests {
+		if corpus, err := os.ReadDir("testdata/fuzz/" + name); err != nil || len(corpus) < 2 {
+			t.Errorf("%s has a corpus of %d, %v", name, len(corpus), err)
+		}
+	}
+}
+
+func FuzzParseValue(f *testing.F) {
+	seed(f, nil, "4096\n", "max\n", "9223372036854771712\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, ok := checkValue(t, b, parseValue, func(v value) string {
+			if v.Unlimited {
+				return "max\n"
+			}
+			return fmt.Sprintln(v.V)
+		})
+		if !ok {
+			return
+		}
+		checkCutOff(t, b, func(b []byte) error { _, err := parseValue(b); return err })
+		line := strings.TrimSuffix(string(b), "\n")
+		want, err := strconv.ParseUint(line, 10, 64)
+		if v.Unlimited != (line == "max") || !v.Unlimited && (err != nil || v.V != want) {
+			t.Errorf("%q gives %+v; strconv says %d, %v", b, v, want, err)
+		}
+	})
+}
+
+func FuzzParseSigned(f *testing.F) {
+	seed(f, nil, "-1\n", "50000\n", "-9223372036854775808\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, ok := checkValue(t, b, ParseSigned, func(v int64) string { return fmt.Sprintln(v) })
+		want, err := strconv.ParseInt(strings.TrimSuffix(string(b), "\n"), 10, 64)
+		if ok && (err != nil || v != want) {
+			t.Errorf("%q gives %d; strconv says %d, %v", b, v, want, err)
+		}
+		if ok {
+			checkCutOff(t, b, func(b []byte) error { _, err := ParseSigned(b); return err })
+		}
+		// What strconv takes is taken, but for signs and zeros that no kernel writes.
+		if !ok && err == nil && string(b) == fmt.Sprintln(want) {
+			t.Errorf("%q is not taken", b)
+		}
+	})
+}
+
+func FuzzParseCPUMax(f *testing.F) {
+	seed(f, nil, "50000 100000\n", "max 100000\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, ok := checkValue(t, b, parseCPUMax, func(m cpuMax) string {
+			if m.Unlimited {
+				return fmt.Sprintf("max %d\n", m.Period)
+			}
+			return fmt.Sprintf("%d %d\n", m.Quota, m.Period)
+		})
+		if ok && (m.Period == 0 || m.Unlimited && m.Quota != 0) {
+			t.Errorf("%q gives %+v", b, m)
+		}
+	})
+}
+
+func FuzzParseCPUList(f *testing.F) {
+	seed(f, []string{"cpuset.effective_cpus"}, "0-3,7,9-10\n", "\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		n, ok := checkValue(t, b, ParseCPUList, func(n int) string {
+			if n == 0 {
+				return "\n"
+			}
+			return fmt.Sprintf("0-%d\n", n-1)
+		})
+		if !ok || n == 0 {
+			return
+		}
+		if n < 0 || n > maxCPU {
+			t.Errorf("%q has %d CPUs", b, n)
+		}
+		line, _, _ := strings.Cut(string(b), "\n")
+		sum := 0
+		for part := range strings.SplitSeq(line, ",") {
+			k, err := ParseCPUList([]byte(part + "\n"))
+			if err != nil || k == 0 {
+				t.Errorf("%q parses, but not its part %q: %d, %v", b, part, k, err)
+			}
+			sum += k
+		}
+		if sum != n {
+			t.Errorf("%q has %d CPUs, its parts have %d", b, n, sum)
+		}
+	})
+}
+
+func FuzzParseSchedstat(f *testing.F) {
+	seed(f, []string{"schedstat"}, "0 0 0\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		_, ok := checkValue(t, b, ParseSchedstat, func(s Schedstat) string { return fmt.Sprintf("%d %d 1\n", s.RunNsec, s.WaitNsec) })
+		if ok && strings.Count(string(b), "\n") == 1 {
+			checkCutOff(t, b, func(b []byte) error { _, err := ParseSchedstat(b); return err })
+		}
+	})
+}
+
+func FuzzParsePIDs(f *testing.F) {
+	seed(f, []string{"cgroup.threads"}, "0\n12\n0\n", "2147483647\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		pids, ok := checkSlice(t, b, []int32{7, 8}, ParsePIDs, func(pids []int32) string {
+			text := "0\n" // of another namespace; it is left out
+			for _, pid := range pids {
+				text += fmt.Sprintln(pid)
+			}
+			return text
+		})
+		for _, pid := range pids {
+			if pid <= 0 {
+				t.Errorf("%q holds pid %d", b, pid)
+			}
+		}
+		if ok {
+			checkTwice(t, b, pids, ParsePIDs)
+			checkCutOff(t, b, func(b []byte) error { _, err := ParsePIDs(b, nil); return err })
+			if n := strings.Count(string(b), "\n"); len(pids) > n {
+				t.Errorf("%d lines give %d pids", n, len(pids))
+			}
+		}
+	})
+}
+
+func FuzzParseThreadStat(f *testing.F) {
+	seed(f, []string{"stat", "stat.kthread"}, threadStat("a\nb) c"), threadStat(""))
+	dirty := ThreadStat{StartTicks: 1, BlkioDelayTicks: 2, UserTicks: 3, SystemTicks: 4, PPID: 5, State: 'Z'}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, ok := checkStruct(t, b, dirty, ParseThreadStat, func(s ThreadStat) []string {
+			return []string{formatThreadStat(") R 1\n(x", s)}
+		})
+		if ok && s.PPID < 0 {
+			t.Errorf("%q gives %+v", b, s)
+		}
+		// Nobody gets to choose the numbers by choosing the name.
+		forged := ThreadStat{StartTicks: math.MaxUint64, PPID: 1, State: 'R'}
+		text := formatThreadStat(string(b), forged) + "\n"
+		var got ThreadStat
+		if err := ParseThreadStat([]byte(text), &got); err != nil || got != forged {
+			t.Errorf("a thread named %q gives %+v, %v", b, got, err)
+		}
+	})
+}
+
+// formatThreadStat writes the fields as the kernel does, those of no interest
+// as zeros.
+func formatThreadStat(comm string, s ThreadStat) string {
+	zeros := func(n int) string { return strings.Repeat(" 0", n) }
+	return "1 (" + comm + ") " + string([]byte{s.State}) + fmt.Sprintf(" %d", s.PPID) + zeros(fieldUser-fieldPPID-1) +
+		fmt.Sprintf(" %d %d", s.UserTicks, s.SystemTicks) + zeros(fieldStart-fieldSystem-1) +
+		fmt.Sprintf(" %d", s.StartTicks) + zeros(fieldBlkioDelay-fieldStart-1) +
+		fmt.Sprintf(" %d", s.BlkioDelayTicks) + zeros(10)
+}
