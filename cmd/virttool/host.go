@@ -111,7 +111,7 @@ func (h host) innermost(p string) (who identity.Who, ok bool) {
 		m, isGuest := identity.FromPath(dir)
 		candidate := !isGuest && identity.Candidate(dir)
 		if pending && (isGuest || candidate) {
-			resolver, pending = h.inside(resolver, around), false
+			resolver, pending = h.inside(around), false
 		}
 		if candidate {
 			m, isGuest = resolver.Lookup(dir)
@@ -138,8 +138,11 @@ func prefixes(p string) []string {
 }
 
 // inside returns a resolver for the files inside the guest at dir: those that
-// any of its processes sees. Without one r is kept, which then goes by the path.
-func (h host) inside(r *identity.Resolver, dir string) *identity.Resolver {
+// any of its processes sees. Without one it is that of the host, which goes by
+// the path and the id there. The files of a guest further out must not be asked:
+// its containers may bear the same ids.
+func (h host) inside(dir string) *identity.Resolver {
+	r := identity.NewResolver(h.rootfs)
 	mount := filepath.Join(h.sysfs, "fs/cgroup")
 	hierarchies := []string{mount, filepath.Join(mount, "unified"), filepath.Join(mount, "systemd"), filepath.Join(mount, "memory")}
 	for _, hierarchy := range hierarchies {

@@ -14,6 +14,7 @@ import (
 const (
 	idA = "f1223181df56da1a8186750f579d0883ad2b883e5eda72793732d6a3297e3230"
 	idB = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	idC = "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd"
 )
 
 func config(id string) string { return "/var/lib/docker/containers/" + id + "/config.v2.json" }
@@ -35,6 +36,10 @@ func hybrid(t *testing.T) (root string) {
 		"/proc/13/cgroup": "2:cpu:/docker/" + idA + "\n0::/system.slice/docker.service\n",
 		"/proc/14/cgroup": "nonsense\n",
 		"/proc/15/cgroup": "0::/docker/" + idA + "/docker/" + idB + "\n",
+		// A container in a container of which no process is to be seen bears the
+		// id of one on the host, and of one in the container around it.
+		"/host" + config(idC):         container("wrong"),
+		"/proc/20/root" + config(idC): container("wrong"),
 		// What is inside the container, as one of its processes sees it.
 		"/proc/20/root" + config(idB):                                               container("inner"),
 		"/sys/fs/cgroup/unified/docker/" + idA + "/cgroup.procs":                    "",
@@ -81,6 +86,14 @@ func TestIdentify(t *testing.T) {
 		{"a process of a service", "12", identified{Path: "/system.slice/cron.service"}},
 		{"a guest in a guest", docker + "/docker/" + idB, at(docker+"/docker/"+idB, inner)},
 		{"a process of a guest in a guest", "15", at(docker+"/docker/"+idB, inner)},
+		{
+			"a guest in a guest without processes", "/lxc.payload.l1/docker/" + idC,
+			at("/lxc.payload.l1/docker/"+idC, identified{Kind: "container", Runtime: "docker", Guest: idC[:12], ID: idC}),
+		},
+		{
+			"a guest in a guest in a guest, without processes between", docker + "/lxc.payload.l1/docker/" + idC,
+			at(docker+"/lxc.payload.l1/docker/"+idC, identified{Kind: "container", Runtime: "docker", Guest: idC[:12], ID: idC}),
+		},
 		{"a service", "/system.slice/cron.service", identified{Path: "/system.slice/cron.service"}},
 		{"the root", "/", identified{Path: "/"}},
 		{"the root of a hierarchy", root + "/sys/fs/cgroup/memory", identified{Path: "/"}},

@@ -28,9 +28,6 @@ func versionOf(info fs.FileInfo) version {
 // clock of file systems is coarse.
 const settle = time.Second
 
-// maxNames bounds what is kept of a directory.
-const maxNames = 1 << 16
-
 // dirIndex keeps what the names in a directory say, by id. The directory is
 // listed when it has changed, not for each question.
 type dirIndex[T any] struct {
@@ -91,7 +88,7 @@ func (d *dirIndex[T]) list(files tree, v version) error {
 		return err
 	}
 	d.entries = make(map[string]indexed[T], len(names))
-	for _, name := range names[:min(len(names), maxNames)] {
+	for _, name := range names {
 		id, value, ok := d.parse(name)
 		if ok {
 			d.entries[id] = indexed[T]{name: name, value: value}
@@ -119,6 +116,9 @@ func (r *Resolver) cgroupIndex(dir, file string, cgroup func([]byte) (string, er
 			return "", struct{}{}, false
 		}
 		own, err := cgroup(b)
+		if len(own) > maxText { // no path, but it would be kept
+			return "", struct{}{}, true
+		}
 		return own, struct{}{}, err == nil
 	})
 	i.retry = true

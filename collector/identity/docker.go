@@ -61,8 +61,8 @@ func (q *query) docker() bool {
 }
 
 func (q *query) dockerRoots() []string {
-	if home, ok := q.home(); ok {
-		return []string{path.Join(home, ".local/share/docker")}
+	if q.home != "" {
+		return []string{path.Join(q.home, ".local/share/docker")}
 	}
 	roots := []string{"/var/lib/docker", "/var/snap/docker/common/var-lib-docker"}
 	if b, err := q.files.read("/etc/docker/daemon.json"); err == nil {
@@ -101,5 +101,5 @@ func (q *query) criDockerd(c dockerConfig) bool {
 		namespace, pod, container = k.namespace, k.pod, k.container
 	}
 	w.Pause = l["io.kubernetes.docker.type"] == "podsandbox" || strings.HasPrefix(c.Name, "k8s_POD_")
-	return w.pod(namespace, pod, container)
+	return q.pod(namespace, pod, container)
 }

@@ -13,6 +13,7 @@ func FuzzFromPath(f *testing.F) {
 		"", "/", "//", "/docker/" + idA, "/system.slice/docker-" + idA + ".scope", "/libpod_parent/conmon",
 		`/machine.slice/machine-lxc\x2d1\x2da.scope`, "/lxc.payload.\xff", "/system.slice:cri-containerd:" + idA, "/x/payload",
 		"/nomad.slice/share.slice/" + alc + ".web.scope", "/default/a", "/../..", "/.scope/.service/payload", "/@.service/payload",
+		"/ecs/\xff/\xff-1", "/default/\xff", "/system.slice/runc-\xff.scope", "/user@1.service/user@0.service/docker-" + idA,
 		strings.Repeat("/lxc.payload.a", 30),
 	} {
 		f.Add(s)
@@ -26,21 +27,46 @@ func FuzzFromPath(f *testing.F) {
 		if ok && Candidate(path) {
 			t.Error("known, and a candidate")
 		}
-		for _, s := range []string{m.Runtime, m.ID, m.Name, m.Scope, m.PodUID} {
-			if !utf8.ValidString(s) {
-				t.Errorf("%q is not valid UTF-8", s)
-			}
+		if bad := badStrings(m, Who{}); len(bad) > 0 {
+			t.Errorf("%+v: %q is not valid UTF-8", m, bad)
 		}
 		if ok && m.Kind == model.Container && !m.Helper && m.ID == "" && m.Name == "" {
 			t.Error("a guest without id and name")
 		}
 		if ok {
-			if w := r.Resolve(path, m); w.Name == "" || !utf8.ValidString(w.Name) {
-				t.Errorf("named %q", w.Name)
+			w := r.Resolve(path, m)
+			if bad := badStrings(m, w); w.Name == "" || len(bad) > 0 {
+				t.Errorf("%+v: %q is not valid UTF-8", w, bad)
 			}
 			return
 		}
 		r.Lookup(path)
+	})
+}
+
+// FuzzResolve gives any text to what names a container by an engine's file.
+func FuzzResolve(f *testing.F) {
+	f.Add("web", "nginx:1", "team", "a", "user@1000")
+	f.Add("k8s_app_web-0_shop_u_0", "\xff", "\xff", "\xff", "user@1000")
+	f.Add("k8s_\xff_\xff_\xff_u_0", strings.Repeat("ä", maxText), "io.kubernetes.pod.name", strings.Repeat("\xff", maxLabel+1), "\xff")
+	r := NewResolver(f.TempDir())
+	f.Fuzz(func(t *testing.T, name, image, key, value, scope string) {
+		m := Match{Kind: model.Container, Runtime: "podman", ID: image, Name: name, Scope: scope}
+		q := &query{Resolver: r, files: r.files, m: m, who: Who{Kind: m.Kind, Runtime: m.Runtime, ID: m.ID, Found: true}}
+		q.fromStorage("/"+key, stored{Name: name, Image: image})
+		q.managed(ociConfig{Annotations: map[string]string{key: value}})
+		w := q.answer(visited{name: name})
+		if bad := badStrings(Match{}, w); len(bad) > 0 || w.Name == "" && name != "" {
+			t.Errorf("%+v: %q is not valid UTF-8", w, bad)
+		}
+		if m.Foreign() && (w.KubePod != "" || len(w.Name) < 3*maxText && len(scope) < maxText && !strings.HasPrefix(w.Name, valid(scope+"/"))) {
+			t.Errorf("of the user %q: %+v", scope, w)
+		}
+		for k, v := range w.Labels {
+			if len(k) > 3*maxText || len(v) > 3*maxLabel {
+				t.Errorf("a label of %d and %d bytes", len(k), len(v))
+			}
+		}
 	})
 }
 

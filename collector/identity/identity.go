@@ -4,9 +4,14 @@
 // host. No daemon is asked.
 package identity
 
-import "github.com/virt-exporter/virt_exporter/collector/model"
+import (
+	"strings"
 
-// Match is what the path of one cgroup directory says of it.
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// Match is what the path of one cgroup directory says of it. All strings are
+// valid UTF-8: what is not stands there as U+FFFD.
 type Match struct {
 	// Kind is container, or vm for the paths of virtual machines: they are
 	// recognised so that they are not taken for containers, and the fields
@@ -19,7 +24,7 @@ type Match struct {
 	Runtime string
 
 	ID   string // the engine's id; empty where the path has only a name
-	Name string // the name where the path itself has it, unescaped, valid UTF-8
+	Name string // the name where the path itself has it, unescaped
 
 	// Scope is what Name or ID is unique in: "user@1000" for rootless engines,
 	// the containerd namespace, the project of Incus; empty where not scoped.
@@ -32,7 +37,20 @@ type Match struct {
 	Helper bool
 }
 
-// Who is the full identity of a guest. What is unknown is empty.
+const userScope = "user@"
+
+// Foreign reports whether the guest is of an engine that a user runs without
+// root. Resolve then reads below that user's home, which may be on a file
+// system that does not answer, a network's or one of the user's own making: it
+// may take for ever, and belongs where nothing waits for it. It holds up no
+// other guest's Resolve meanwhile, those of the same user apart. FromPath and
+// Lookup read nothing there. The same goes for any guest that is resolved
+// by the files of another, see In.
+func (m Match) Foreign() bool { return strings.HasPrefix(m.Scope, userScope) }
+
+// Who is the full identity of a guest. What is unknown is empty. All strings are
+// valid UTF-8, and none but Source and the values of Labels is longer than 3
+// KiB.
 type Who struct {
 	Kind          model.Kind
 	Runtime       string
@@ -41,11 +59,13 @@ type Who struct {
 	UUID          string
 	Image         string
 	Project       string
-	KubeNamespace string
+	KubeNamespace string // this and the next two are empty for what a user runs
 	KubePod       string
 	KubeContainer string
 
-	// Labels are all labels and annotations that the engine's files give.
+	// Labels are the labels and annotations that the engine's files give: at
+	// most 128, the first in the order of their keys, of which the keys are at
+	// most 1 KiB long and the values are cut off after 4 KiB.
 	Labels map[string]string
 
 	// Source is the file, below the root as given, that named the guest, or

@@ -43,7 +43,7 @@ func (q *query) kubeLog() bool {
 	}
 	name, k, err := q.kubelet.get(q.files, q.m.ID)
 	q.note(err)
-	if name == "" || !q.who.pod(k.namespace, k.pod, k.container) {
+	if name == "" || !q.pod(k.namespace, k.pod, k.container) {
 		return false
 	}
 	q.who.Source = q.kubelet.path + "/" + name

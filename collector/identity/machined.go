@@ -43,7 +43,7 @@ func parseMachine(s string) machine {
 // machine asks systemd-machined's files about a machine. That they are missing
 // is no fault: it need not run.
 func (q *query) machine() bool {
-	if strings.HasPrefix(q.m.Scope, "user@") {
+	if q.m.Foreign() {
 		return false // a user's own machines are not there
 	}
 	v := visit(q.path)

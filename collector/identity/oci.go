@@ -70,11 +70,10 @@ func (q *query) namespaces(root string) []string {
 		all = []string{"k8s.io", "moby", "default"}
 	}
 	slices.Sort(all)
-	all = all[:min(len(all), maxNamespaces)]
-	if i := slices.Index(all, q.m.Scope); i > 0 {
+	if i := slices.IndexFunc(all, func(ns string) bool { return text(ns) == q.m.Scope }); i > 0 {
 		all[0], all[i] = all[i], all[0]
 	}
-	return all
+	return all[:min(len(all), maxNamespaces)]
 }
 
 // bundle looks for the bundle that containerd made for the container.
@@ -104,7 +103,7 @@ func (q *query) bundle() bool {
 // wrongNamespace reports whether the path says another namespace than ns. One
 // id may be there in several.
 func (q *query) wrongNamespace(ns string) bool {
-	return q.m.Scope != "" && q.m.Scope != ns && !strings.HasPrefix(q.m.Scope, "user@")
+	return q.m.Scope != "" && q.m.Scope != text(ns)
 }
 
 // engineOf returns the engine that uses a namespace of containerd: Docker's is
@@ -171,7 +170,7 @@ func (q *query) kube(k kubeKeys, a map[string]string) bool {
 		w.Pause = true
 		container = "POD" // what the kubelet called it
 	}
-	if !w.pod(a[k.namespace], a[k.pod], container) {
+	if !q.pod(a[k.namespace], a[k.pod], container) {
 		return false
 	}
 	w.Image = a[k.image]
@@ -184,7 +183,7 @@ func (r *Resolver) containerdAt(own string, v visited) (Match, bool) {
 	if !fileName(v.name) {
 		return Match{}, false
 	}
-	q := query{Resolver: r}
+	q := query{Resolver: r, files: r.files}
 	if v.at.depth == 1 {
 		q.m.Scope = v.at.parent
 	}
@@ -197,7 +196,7 @@ func (r *Resolver) containerdAt(own string, v visited) (Match, bool) {
 			}
 			if id != "" {
 				m := v.at.named(engineOf(ns), id)
-				m.ID, m.Scope = m.Name, ns
+				m.ID, m.Scope = m.Name, text(ns)
 				return m, true
 			}
 		}

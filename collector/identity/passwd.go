@@ -2,24 +2,32 @@ package identity
 
 import (
 	"path"
+	"strconv"
 	"strings"
 )
 
-// home returns the home directory of the user whose engine runs the container,
-// by passwd(5). ok is false where the path names no user; where the user is in
-// no passwd file the directory is "/nonexistent", so that the engine of root is
-// not asked in place of theirs.
-func (q *query) home() (dir string, ok bool) {
-	uid, ok := strings.CutPrefix(q.m.Scope, "user@")
-	if !ok {
-		return "", false
+// enterHome makes the query one for the files of the user whose engine runs the
+// container, by passwd(5), if the path names a user: from there on no others
+// are read. Where the user is in no passwd file the home is "/nonexistent", so
+// that the engine of root is not asked in place of theirs.
+func (q *query) enterHome() {
+	if !q.m.Foreign() {
+		return
 	}
+	uid := strings.TrimPrefix(q.m.Scope, userScope)
 	b, _ := q.read("/etc/passwd")
-	if dir := parseHome(string(b), uid); dir != "" {
-		return dir, true
+	if q.home = parseHome(string(b), uid); q.home == "" {
+		q.home = "/nonexistent"
 	}
-	return "/nonexistent", true
+	q.files.owner = &owner{dirs: []string{q.home, runtimeDir(q.m.Scope)}}
+	if n, err := strconv.ParseUint(uid, 10, 32); err == nil { // else root's files alone
+		q.files.owner.uid = uint32(n)
+	}
 }
+
+// runtimeDir returns the directory that systemd makes for a user who is logged
+// in or lingers.
+func runtimeDir(scope string) string { return "/run/user/" + strings.TrimPrefix(scope, userScope) }
 
 // parseHome returns the home directory of a user by passwd(5).
 func parseHome(passwd, uid string) string {

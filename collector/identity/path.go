@@ -102,8 +102,9 @@ type place struct {
 func (p place) below(name string) place {
 	p.parent, p.grand = name, p.parent
 	p.depth++
-	if uid, ok := cut(name, "user@", ".service"); ok && digits(uid) {
-		p.scope = name[:len("user@")+len(uid)]
+	// Who has a tree of their own may call a directory in it after another user.
+	if uid, ok := cut(name, userScope, ".service"); ok && digits(uid) && p.scope == "" {
+		p.scope = name[:len(userScope)+len(uid)]
 	}
 	if uid := podUID(name); uid != "" {
 		p.podUID = uid
@@ -137,7 +138,7 @@ func (p place) container(runtime string) Match {
 
 func (p place) withID(runtime, id string) Match {
 	m := p.container(runtime)
-	m.ID = id
+	m.ID = text(id)
 	return m
 }
 

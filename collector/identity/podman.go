@@ -64,21 +64,13 @@ func isInfra(s stored) bool {
 	return (infra || service) && pause
 }
 
-// storageList is a list as it was last read. It is read again when it has
-// changed, not for each container.
-type storageList struct {
-	version version
-	byID    map[string]stored
-}
-
 // storageDirs are where containers/storage keeps its lists and what belongs to
 // a container. The run root holds the lists of hosts that forget containers at
 // boot.
 func (q *query) storageDirs() []string {
 	roots := []string{"/var/lib/containers/storage", "/run/containers/storage"}
-	if home, ok := q.home(); ok {
-		uid := strings.TrimPrefix(q.m.Scope, "user@")
-		roots = []string{path.Join(home, ".local/share/containers/storage"), "/run/user/" + uid + "/containers"}
+	if q.home != "" {
+		roots = []string{path.Join(q.home, ".local/share/containers/storage"), path.Join(runtimeDir(q.m.Scope), "containers")}
 	}
 	var dirs []string
 	for _, driver := range []string{"overlay", "vfs", "btrfs", "zfs"} {
@@ -117,35 +109,11 @@ func (q *query) fromStorage(file string, s stored) {
 	}
 	w.Image, w.Source = s.Image, file
 	w.Pause = w.Pause || s.Infra
-	if isKube && w.pod(k.namespace, k.pod, k.container) {
+	if isKube && q.pod(k.namespace, k.pod, k.container) {
 		w.Pause = k.container == "POD"
 		return
 	}
 	w.Name = q.scoped(s.Name)
-}
-
-// stored returns the list in a file, nil where there is none.
-func (q *query) stored(file string) map[string]stored {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	info, err := q.files.stat(file)
-	if q.note(err); err != nil {
-		delete(q.lists, file)
-		return nil
-	}
-	if l := q.lists[file]; l != nil && l.version == versionOf(info) {
-		return l.byID
-	}
-	b, ok := q.read(file)
-	if !ok {
-		return nil
-	}
-	byID, err := parseStorage(b)
-	if err != nil {
-		return nil // half written: another time
-	}
-	q.lists[file] = &storageList{version: versionOf(info), byID: byID}
-	return byID
 }
 
 // userdata looks for the configuration that CRI-O and Podman keep beside the
@@ -164,18 +132,27 @@ func (q *query) userdata() bool {
 		if err != nil {
 			continue
 		}
-		w := &q.who
-		w.Labels = c.Annotations
-		switch c.Annotations["io.container.manager"] {
-		case "cri-o":
-			w.Runtime = "crio"
-		case "libpod":
-			w.Runtime = "podman"
-		}
+		q.managed(c)
 		if q.kube(crioKeys(), c.Annotations) {
-			w.Source = file
+			q.who.Source = file
 			return true
 		}
 	}
 	return false
+}
+
+// managed takes over the annotations, and the engine from them where the path
+// does not tell it.
+func (q *query) managed(c ociConfig) {
+	w := &q.who
+	w.Labels = c.Annotations
+	if q.m.Runtime != "" {
+		return
+	}
+	switch c.Annotations["io.container.manager"] {
+	case "cri-o":
+		w.Runtime = "crio"
+	case "libpod":
+		w.Runtime = "podman"
+	}
 }

@@ -39,7 +39,12 @@ func (f files) write(t *testing.T) string {
 const (
 	bundles = "/run/containerd/io.containerd.runtime.v2.task/"
 	overlay = "/var/lib/containers/storage/overlay-containers/"
-	passwd  = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\n"
+)
+
+const (
+	annScope = "user@1000"
+	annTree  = "/user.slice/user-1000.slice/user@1000.service/"
+	passwd   = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\n"
 )
 
 func dockerFile(id, name string) string {
@@ -143,9 +148,9 @@ func TestResolveDocker(t *testing.T) {
 			files{"/var/lib/docker": "-> /srv/d", "/srv/d" + config: dockerFile(idA, "web")},
 			guest("docker", "web", idA, "nginx:1", "/var/lib/docker"+config),
 		},
-		{"rootless", "/user.slice/user-1000.slice/user@1000.service/user.slice/docker-" + idA + ".scope", files{
+		{"rootless", annTree + "user.slice/docker-" + idA + ".scope", files{
 			"/etc/passwd": passwd, "/home/ann/.local/share/docker" + config: dockerFile(idA, "web"), "/var/lib/docker" + config: dockerFile(idA, "wrong"),
-		}, guest("docker", "user@1000/web", idA, "nginx:1", "/home/ann/.local/share/docker"+config)},
+		}, guest("docker", annScope+"/web", idA, "nginx:1", "/home/ann/.local/share/docker"+config)},
 		{
 			"cri-dockerd", "/kubepods.slice/kubepods-pod" + uidUnder + ".slice/docker-" + idA + ".scope",
 			files{"/var/lib/docker" + config: k8s},
@@ -227,7 +232,6 @@ func TestResolveStorage(t *testing.T) {
 	crio := "/kubepods.slice/kubepods-pod" + uidUnder + ".slice/crio-" + idA + ".scope"
 	userdata := "/run/containers/storage/overlay-containers/" + idA + "/userdata/config.json"
 	machine := "/machine.slice/libpod-" + idA + ".scope"
-	user := "/user.slice/user-1000.slice/user@1000.service/"
 	home := "/home/ann/.local/share/containers/storage/overlay-containers/containers.json"
 	sandbox := kubeWho("crio", "quay.io/nginx:1", userdata)
 	sandbox.Pause, sandbox.KubeContainer, sandbox.Name = true, "POD", "shop/web-0/POD"
@@ -272,14 +276,14 @@ func TestResolveStorage(t *testing.T) {
 			guest("podman", "systemd-web", idA, "nginx:1", overlay+"containers.json"),
 		},
 		{
-			"podman, rootless", user + "user.slice/libpod-" + idA + ".scope",
+			"podman, rootless", annTree + "user.slice/libpod-" + idA + ".scope",
 			files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
-			guest("podman", "user@1000/web", idA, "nginx:1", home),
+			guest("podman", annScope+"/web", idA, "nginx:1", home),
 		},
 		{
-			"quadlet, rootless", user + "app.slice/web.service/libpod-payload-" + idA,
+			"quadlet, rootless", annTree + "app.slice/web.service/libpod-payload-" + idA,
 			files{"/etc/passwd": passwd, home: storageFile(idA, "web", "nginx:1")},
-			guest("podman", "user@1000/web", idA, "nginx:1", home),
+			guest("podman", annScope+"/web", idA, "nginx:1", home),
 		},
 		{"podman's infra", machine, files{overlay + "containers.json": storageFile(idA, "0123456789ab-infra", "localhost/podman-pause:4")}, infra},
 		{
@@ -431,14 +435,14 @@ func TestLookupFindsNoStranger(t *testing.T) {
 
 func TestResolveInsideAnother(t *testing.T) {
 	host := NewResolver(files{
-		"/run/incus/c2/lxc.conf":              "",
-		"/var/lib/docker/containers/nothing":  "",
-		bundles + "default/t1/config.json":    `{"annotations":{"nerdctl/name":"wrong"}}`,
-		"/run/systemd/nspawn/propagate/n1/x":  "",
-		"/etc/pve/lxc/102.conf":               "hostname: wrong\n",
-		machines + "/ns1":                     "SCOPE=machine-ns1.scope\nCLASS=vm\n",
-		"/var/log/containers/nothing-at-all":  "",
-		"/var/lib/containers/storage/nothing": "",
+		"/run/incus/c2/lxc.conf":                                "",
+		"/var/lib/docker/containers/" + idB + "/config.v2.json": dockerFile(idB, "wrong"),
+		bundles + "default/t1/config.json":                      `{"annotations":{"nerdctl/name":"wrong"}}`,
+		"/run/systemd/nspawn/propagate/n1/x":                    "",
+		"/etc/pve/lxc/102.conf":                                 "hostname: wrong\n",
+		machines + "/ns1":                                       "SCOPE=machine-ns1.scope\nCLASS=vm\n",
+		"/var/log/containers/nothing-at-all":                    "",
+		"/var/lib/containers/storage/nothing":                   "",
 	}.write(t))
 	inner := host.In(files{
 		"/var/lib/docker/containers/" + idB + "/config.v2.json": dockerFile(idB, "inner"),

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,13 +19,13 @@ func TestReadStaysBelowItsRoot(t *testing.T) {
 	if err := os.WriteFile(outside, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	root := tree(files{
+	root := tree{root: files{
 		"/inside":    "inside",
 		"/absolute":  "-> /inside",
 		"/upwards":   "-> ../../../../../../../inside",
 		"/out":       "-> " + outside,
 		"/proc/self": "-> /proc/self/root" + outside,
-	}.write(t))
+	}.write(t)}
 	for path, want := range map[string]string{"/inside": "inside", "/absolute": "inside", "/upwards": "inside", "/out": "", "/proc/self": ""} {
 		b, err := root.read(path)
 		if string(b) != want || (err == nil) != (want != "") {
@@ -38,14 +39,14 @@ func TestReadOfWhatIsNoFileDoesNotWait(t *testing.T) {
 	if err := unix.Mkfifo(filepath.Join(root, "fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, tr := range []tree{tree(root), "/"} {
+	for _, tr := range []tree{{root: root}, {root: "/"}} {
 		at := ""
 		if tr.plain() {
 			at = root
 		}
 		for _, path := range []string{at + "/fifo", at + "/"} {
 			if _, err := tr.read(path); !errors.Is(err, errNotRegular) {
-				t.Errorf("%s: read(%q): %v, want %v", tr, path, err, errNotRegular)
+				t.Errorf("%s: read(%q): %v, want %v", tr.root, path, err, errNotRegular)
 			}
 		}
 	}
@@ -56,30 +57,63 @@ func TestReadStopsAtItsLimit(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "big"), make([]byte, maxFile+10), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, tr := range []tree{tree(root), "/"} {
-		path := "/big"
-		if tr.plain() {
-			path = root + path
+	if err := os.WriteFile(filepath.Join(root, "whole"), make([]byte, maxTenantFile), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	home := &owner{uid: uint32(os.Getuid()), dirs: []string{root}}
+	for _, tt := range []struct {
+		tree tree
+		dir  string
+		want int
+	}{
+		{tree{root: root}, "", 4 << 20},
+		{tree{root: "/"}, root, 4 << 20},
+		{tree{root: "/", owner: home}, root, 1 << 20},
+		{tree{root: root, tenant: true}, "", 256 << 10},
+	} {
+		b, err := tt.tree.read(tt.dir + "/big")
+		if err != nil || len(b) != tt.want {
+			t.Errorf("%+v: read %d bytes, %v; want %d", tt.tree, len(b), err, tt.want)
 		}
-		b, err := tr.read(path)
-		if err != nil || len(b) != maxFile {
-			t.Errorf("%s: read %d bytes, %v; want %d", tr, len(b), err, maxFile)
+		if b, err = tt.tree.read(tt.dir + "/whole"); err != nil || len(b) != maxTenantFile {
+			t.Errorf("%+v: read %d bytes of %d, %v", tt.tree, len(b), maxTenantFile, err)
+		}
+	}
+}
+
+func TestNamesStopAtTheirLimit(t *testing.T) {
+	dir := t.TempDir()
+	for i := range maxTenantNames + 3 {
+		if err := os.Symlink("x", filepath.Join(dir, strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		tree tree
+		want int
+	}{
+		{tree{root: dir}, maxTenantNames + 3},
+		{tree{root: dir, tenant: true}, maxTenantNames},
+		{tree{root: t.TempDir(), tenant: true}, 0},
+	} {
+		if names, err := tt.tree.names("/"); err != nil || len(names) != tt.want {
+			t.Errorf("%+v: %d names, %v; want %d", tt.tree, len(names), err, tt.want)
 		}
 	}
 }
 
 // A file whose size the kernel gives as 0, as it does in procfs, has content.
 func TestReadOfAFileWithoutASize(t *testing.T) {
-	b, err := tree("/").read("/proc/self/status")
+	b, err := tree{root: "/"}.read("/proc/self/status")
 	if err != nil || !strings.Contains(string(b), "Pid:") {
 		t.Errorf("read %d bytes, %v", len(b), err)
 	}
 }
 
 func TestReadOfNothing(t *testing.T) {
-	for _, tr := range []tree{tree(t.TempDir()), "/nonexistent", "/"} {
+	for _, tr := range []tree{{root: t.TempDir()}, {root: "/nonexistent"}, {root: "/"}} {
 		if _, err := tr.read("/no/such/file"); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: %v", tr, err)
+			t.Errorf("%s: %v", tr.root, err)
 		}
 	}
 }
@@ -91,9 +125,11 @@ func TestResolveSaysWhereItMayNotRead(t *testing.T) {
 		"/etc/pve/lxc/101.conf":                                 "hostname: db\n",
 	}.write(t)
 	for _, dir := range []string{"/var/lib/docker", bundles + "k8s.io/" + idB, "/etc/pve"} {
-		if err := os.Chmod(filepath.Join(root, dir), 0); err != nil {
+		closed := filepath.Join(root, dir)
+		if err := os.Chmod(closed, 0); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { os.Chmod(closed, 0o755) }) // or who is not root could not remove it
 	}
 	asNobody(t, root, func() {
 		r := NewResolver(root)
@@ -148,7 +184,7 @@ func TestKubeletNamesAreListedOncePerChange(t *testing.T) {
 	})
 	get := func(id string) string {
 		t.Helper()
-		_, k, err := index.get(tree(dir), id)
+		_, k, err := index.get(tree{root: dir}, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,8 +217,8 @@ func TestPodmanListIsReadWhenItChanges(t *testing.T) {
 	if w := r.Resolve(path, m); w.Name != "web" {
 		t.Fatalf("named %q", w.Name)
 	}
-	first := r.lists[overlay+"containers.json"]
-	if r.Resolve(path, m); r.lists[overlay+"containers.json"] != first {
+	r.lists[overlay+"containers.json"].byID[idA] = stored{Name: "kept"}
+	if w := r.Resolve(path, m); w.Name != "kept" {
 		t.Error("read again without a change")
 	}
 	file := filepath.Join(root, overlay, "containers.json")

@@ -1,11 +1,19 @@
 package identity
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 const (
 	hexLen  = 64 // of a container's id
 	uuidLen = 36
 	maxText = 1024 // bytes of a name: files inside a guest are written by strangers
+
+	maxLabels = 128     // of one guest
+	maxLabel  = 4 << 10 // bytes of a label's value
 )
 
 // hexID reports whether s is an id as Docker, Podman and CRI make them.
@@ -83,15 +91,66 @@ func podUID(name string) string {
 }
 
 // text makes a label's value of a name with any bytes.
-func text(s string) string {
-	s = s[:min(len(s), maxText)]
-	return strings.ToValidUTF8(s, "\uFFFD")
+func text(s string) string { return valid(clip(s, maxText)) }
+
+// valid puts U+FFFD in the place of bytes that are no UTF-8: the names of
+// directories may hold any.
+func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// clip returns the first n bytes of s, fewer where these would split a
+// character.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for i := n; i > 0 && i > n-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			return s[:i]
+		}
+	}
+	return s[:n] // no UTF-8 to begin with
 }
 
-// short returns the 12 characters of an id by which it is commonly shown.
+// labels makes labels of what an engine's file holds: the first 128 in the order
+// of their keys, each with the first 4 KiB of its value. A key that is longer
+// than a name is left out, since cut off it would be another.
+func labels(all map[string]string) map[string]string {
+	if len(all) == 0 {
+		return nil
+	}
+	keys := slices.Sorted(maps.Keys(all))
+	kept := make(map[string]string, min(len(keys), maxLabels))
+	for _, key := range keys {
+		if len(key) > maxText {
+			continue
+		}
+		if kept[valid(key)] = valid(clip(all[key], maxLabel)); len(kept) == maxLabels {
+			break
+		}
+	}
+	return kept
+}
+
+// shortLen is how many characters of an id are commonly shown.
+const shortLen = 12
+
+// ShortID returns the first 12 characters of an id, of whatever form it is. It
+// never splits a character, and is valid UTF-8.
+func ShortID(id string) string {
+	n := 0
+	for i := range id {
+		if n == shortLen {
+			return valid(id[:i])
+		}
+		n++
+	}
+	return valid(id)
+}
+
+// short shortens ids of engines alone: others are names.
 func short(id string) string {
-	if len(id) > 12 && lowerHex(id) {
-		return id[:12]
+	if lowerHex(id) {
+		return ShortID(id)
 	}
 	return id
 }
