@@ -88,7 +88,7 @@ func benchExpose(b *testing.B, n int, accept, encoding string) {
 	cpu := processTime()
 	for i := 0; b.Loop(); i++ {
 		w.bytes = 0
-		c.readAt = time.Time{} // or it would share the last reading
+		c.readers[0].last = nil // or it would share the last reading
 		for g := range reading.Guests {
 			reading.Guests[g].CPU.Usage = model.Some(float64(i) + 0.1)
 		}

@@ -15,24 +15,19 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// share is how old a reading may be to serve another scrape: two servers that
-// scrape at once must not cost twice.
-const share = time.Second
-
 // Collector reads the sources and exposes what they read.
 type Collector struct {
 	readers []*reader
 	self    prometheus.Gatherer // of the exporter's own process
 
-	turn chan struct{} // held while the structures below are in use
+	turn   turn // held while the structures below and the readers are in use
+	closed bool
 
 	host     host
 	guests   *table[model.Guest]
 	nodes    *table[model.Node]
 	sources  *table[health]
 	families []*dto.MetricFamily
-	readAt   time.Time
-	whole    bool // no source was late
 }
 
 // New returns a collector of the enabled sources. A source that this host does
@@ -50,7 +45,7 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 		return nil, err
 	}
 	c := &Collector{
-		turn:    make(chan struct{}, 1),
+		turn:    newTurn(),
 		guests:  newTable(guestRows(labels)),
 		nodes:   newTable(nodeRows()),
 		sources: newTable(sourceRows()),
@@ -61,7 +56,7 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 		if on, named := cfg.Sources[o.name]; on || !named {
 			c.readers = append(c.readers, &reader{
 				opener: o, cfg: cfg, logger: logger.With("source", o.name),
-				health: health{source: o.name}, logged: make(map[string]string),
+				health: health{source: o.name},
 			})
 		}
 	}
@@ -95,10 +90,23 @@ func (c *Collector) Start(ctx context.Context) {
 	}
 }
 
-// Close ends the sources. No scrape may be under way.
+var (
+	errReading = errors.New("a source is still reading")
+	errClosed  = errors.New("the collector is closed")
+)
+
+// Close ends the sources. A scrape that is still under way fails.
 func (c *Collector) Close() error {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Second, errors.New("a source is still reading"))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Second, errReading)
 	defer cancel()
+	if err := c.turn.take(ctx); err != nil {
+		return fmt.Errorf("closing the sources: %w", err)
+	}
+	defer c.turn.give()
+	if c.closed {
+		return nil
+	}
+	c.closed = true
 	var errs []error
 	for _, r := range c.readers {
 		if err := r.close(ctx); err != nil {
@@ -106,37 +114,6 @@ func (c *Collector) Close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// gather returns all families. They are the collector's own and belong to the
-// caller until it calls done.
-func (c *Collector) gather(ctx context.Context) (families []*dto.MetricFamily, done func(), err error) {
-	select {
-	case c.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, nil, fmt.Errorf("waiting for another scrape: %w", context.Cause(ctx))
-	}
-	done = func() { <-c.turn }
-	if c.readAt.IsZero() || time.Since(c.readAt) >= share || !c.whole {
-		c.read(ctx)
-		c.expose()
-		c.readAt = time.Now()
-	}
-	return c.families, done, nil
-}
-
-// read reads all sources side by side.
-func (c *Collector) read(ctx context.Context) {
-	c.host.reset()
-	c.whole = true
-	for _, r := range c.readers {
-		r.settle()
-		r.start(ctx)
-	}
-	for _, r := range c.readers {
-		c.host.add(r.wait(ctx), &r.health)
-		c.whole = c.whole && r.inflight == nil
-	}
 }
 
 // expose maps what was read to families.

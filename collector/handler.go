@@ -125,8 +125,15 @@ func (g gatherer) Gather() ([]*dto.MetricFamily, func(), error) {
 	if err != nil {
 		return nil, func() {}, err
 	}
+	keep := false
+	defer func() { // promhttp does it from here on, but never if something panics
+		if !keep {
+			done()
+		}
+	}()
 	self, err := g.collector.self.Gather()
 	all := append(slices.Clone(own), self...)
 	slices.SortFunc(all, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+	keep = true
 	return all, done, err
 }

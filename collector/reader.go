@@ -10,13 +10,11 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
-const (
-	reopenAfter = time.Minute // until an unavailable source is tried again
-	repeatAfter = time.Minute // until the same error is logged again
-)
+// reopenAfter is the time from one attempt to open a source to the next.
+const reopenAfter = time.Minute
 
-// reader reads one source, never twice at once, and remembers how it went.
-// Only one scrape at a time uses it.
+// reader reads one source, never twice at once, and remembers how it went. It
+// is used by the scrape that has the turn.
 type reader struct {
 	opener
 	cfg    Config
@@ -24,179 +22,128 @@ type reader struct {
 
 	src      source.Source // nil while unavailable
 	openedAt time.Time     // the last attempt
-	inflight chan reading  // the reading under way, or nil
+	last     *reading      // the last one that was begun, or nil
+	judged   *reading      // the last one of which health knows
+	shown    bool          // the exposition has what is to be said of the source
 
-	health   health
-	logged   map[string]string // what was said of each subject, to say it once
-	loggedAt time.Time
+	health health
+	record record
 }
 
-// reading is the outcome of one call of Source.Read.
-type reading struct {
-	model.Reading
-	err      error
-	duration time.Duration
-}
-
-// health is what the metrics about a source are made of.
-type health struct {
-	source      string
-	reason      model.Reason // why it is not available; empty when it is
-	known       bool         // it was read at least once
-	success     bool
-	duration    time.Duration
-	lastSuccess time.Time
-	lists       bool // it is a source of guests
-	guests      int
-	collisions  uint64
-	dropped     map[string]uint64
-	duplicates  uint64 // guests that another source gave too
-	features    []model.Feature
-}
-
-// start begins a reading unless one is under way: a source that is stuck is
-// stuck once, however often it is asked.
-func (r *reader) start(ctx context.Context) {
-	if r.inflight != nil || !r.opened() {
-		return
+// pursue brings the source nearer to a reading that serves the scrape. It
+// returns what to wait for before it is called again, or false if that has come
+// to an end: settle then says which.
+//
+// A reading under way is joined, so that there is never more than one: a source
+// that is stuck is stuck once, however often it is asked. A reading that does
+// not serve the scrape is followed by a fresh one.
+func (r *reader) pursue(ctx context.Context, v *visit) (pending, bool) {
+	if r.last != nil && !ended(r.last.done) {
+		p := v.patience(r.last)
+		return p, p.worth(ctx)
 	}
-	done := make(chan reading, 1) // buffered: nobody may be waiting any more
-	r.inflight = done
+	r.take()
+	if v.serves(r.last) || ctx.Err() != nil {
+		return pending{}, false
+	}
+	if got := r.last; got != nil && got.cut && !ended(got.by.over) {
+		// What a short deadline left is still wanted by the scrape of that
+		// deadline. It is about to end.
+		p := pending{got.by.over, v.began.Add(v.budget)}
+		return p, p.worth(ctx)
+	}
+	if !r.opened() {
+		r.last = nil
+		return pending{}, false
+	}
+	r.start(ctx, v)
+	return v.patience(r.last), true
+}
+
+// start begins a reading.
+func (r *reader) start(ctx context.Context, v *visit) {
+	got := &reading{by: v, began: time.Now(), done: make(chan struct{})}
+	r.last = got
+	src := r.src
 	ctx, cancel := earlier(ctx)
 	go func() {
 		defer cancel()
-		began := time.Now()
-		got, err := r.src.Read(ctx)
-		done <- reading{got, err, time.Since(began)}
+		got.read(ctx, src)
+		if got.stack != nil {
+			abandon(src)
+		}
 	}()
 }
 
-// earlier returns a context that ends a little before ctx does, so that a
-// source that heeds it can still hand over what it has read by then.
-func earlier(ctx context.Context) (context.Context, context.CancelFunc) {
-	const most = 200 * time.Millisecond
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	margin := min(time.Until(deadline)/10, most)
-	return context.WithDeadlineCause(ctx, deadline.Add(-margin), errDeadline)
-}
-
-// opened makes the source if that was not done yet or failed a while ago.
+// opened makes the source if that was not done yet, if it failed a while ago or
+// if the source has panicked since.
 func (r *reader) opened() bool {
 	if r.src != nil || (!r.openedAt.IsZero() && time.Since(r.openedAt) < reopenAfter) {
 		return r.src != nil
 	}
-	r.openedAt = time.Now()
+	r.openedAt, r.shown = time.Now(), false
 	src, err := r.open(r.cfg)
 	var unavailable *source.Unavailable
 	switch {
 	case err == nil:
 		r.src = src
 		r.health.reason = model.Available
-		r.logged["source"] = ""
+		r.record.forget("source")
 	case errors.As(err, &unavailable):
-		r.health.reason = unavailable.Reason
-		r.once("source", string(unavailable.Reason), func() {
+		r.health.absent(unavailable.Reason)
+		r.record.once("source", string(unavailable.Reason), func() {
 			r.logger.Info("source is not available here", "reason", unavailable.Reason, "remedy", unavailable.Remedy, "err", unavailable.Err)
 		})
 	default:
-		r.health.reason, r.health.known, r.health.success = "error", true, false
-		r.once("source", err.Error(), func() { r.logger.Error("source could not be opened", "err", err) })
+		r.health.absent("error")
+		r.health.known = true
+		r.record.once("source", err.Error(), func() { r.logger.Error("source could not be opened", "err", err) })
 	}
 	return r.src != nil
 }
 
-// wait returns what the source read, or nothing if it is late: then it costs
-// its own data only, and the next scrape joins the same reading.
-func (r *reader) wait(ctx context.Context) model.Reading {
-	if r.inflight == nil {
+// settle returns what the source read for this scrape, or nothing if it is late:
+// then it costs its own data only.
+func (r *reader) settle(v *visit) model.Reading {
+	r.take()
+	switch {
+	case r.last == nil:
 		return model.Reading{}
+	case v.recent(r.last):
+		return r.last.Reading
 	}
-	select {
-	case got := <-r.inflight:
-		r.inflight = nil
-		r.judge(got)
-		return got.Reading
-	default:
-	}
-	select {
-	case got := <-r.inflight:
-		r.inflight = nil
-		r.judge(got)
-		return got.Reading
-	case <-ctx.Done():
-		r.health.known, r.health.success = true, false
-		r.health.guests = 0
-		r.complain(errors.New("the source did not answer within the scrape's deadline"))
-		return model.Reading{}
-	}
+	r.shown = false
+	r.health.late()
+	r.complain(errors.New("the source did not answer within the scrape's deadline"))
+	return model.Reading{}
 }
 
-// settle takes in a late reading so that the next one is fresh.
-func (r *reader) settle() {
-	select {
-	case got := <-r.inflight:
-		r.inflight = nil
-		r.judge(got)
-	default:
-	}
-}
-
-// judge notes how a reading went.
-func (r *reader) judge(got reading) {
-	h := &r.health
-	h.known, h.success, h.duration = true, got.err == nil, got.duration
-	h.lists = got.Guests != nil
-	h.guests, h.collisions, h.dropped = len(got.Guests), got.Collisions, got.Dropped
-	h.features = got.Features
-	if h.success {
-		h.lastSuccess = time.Now()
-	} else {
-		r.complain(got.err)
-	}
-	for _, f := range got.Features {
-		if f.Reason == model.Available {
-			r.logged[f.Name] = ""
-			continue
-		}
-		r.once(f.Name, string(f.Reason), func() {
-			r.logger.Info("feature is not available here", "feature", f.Name, "reason", f.Reason, "remedy", f.Remedy)
-		})
-	}
-}
-
-// complain logs a failed reading, the same one not oftener than once a minute.
-func (r *reader) complain(err error) {
-	text := err.Error()
-	if r.logged["error"] == text && time.Since(r.loggedAt) < repeatAfter {
+// take notes how the last reading went, once it has ended.
+func (r *reader) take() {
+	if r.last == nil || r.last == r.judged || !ended(r.last.done) {
 		return
 	}
-	r.logged["error"], r.loggedAt = text, time.Now()
-	r.logger.Warn("reading was not whole", "err", err)
-}
-
-// once calls say if what it would say of a subject is new.
-func (r *reader) once(subject, what string, say func()) {
-	if r.logged[subject] != what {
-		r.logged[subject] = what
-		say()
+	r.judged, r.shown = r.last, false
+	if r.last.stack != nil {
+		r.src = nil // it was closed; opened makes another
 	}
+	r.health.judge(r.last)
+	r.report(r.last)
 }
 
 // close ends the source, once no reading is under way. One that is stuck is
 // left alone: the process is about to end.
 func (r *reader) close(ctx context.Context) error {
-	if r.src == nil {
-		return nil
-	}
-	if r.inflight != nil {
+	if r.last != nil && !ended(r.last.done) {
 		select {
-		case <-r.inflight:
+		case <-r.last.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+	r.take()
+	if r.src == nil {
+		return nil
 	}
 	return r.src.Close()
 }

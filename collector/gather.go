@@ -1,0 +1,89 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// gather returns all families. They are the collector's own and belong to the
+// caller until it calls done.
+func (c *Collector) gather(ctx context.Context) (families []*dto.MetricFamily, done func(), err error) {
+	v := newVisit(ctx)
+	defer close(v.over)
+	if err := c.turn.take(ctx); err != nil {
+		return nil, nil, err
+	}
+	keep := false
+	defer func() { // also when something panics
+		if !keep {
+			c.turn.give()
+		}
+	}()
+	if err := c.read(ctx, v); err != nil {
+		return nil, nil, err
+	}
+	c.merge(v)
+	keep = true
+	return c.families, c.turn.give, nil
+}
+
+// read reads all sources side by side, as far as that is needed and the
+// deadline allows. It is called with the turn and returns with it, but lets
+// others have it while it waits.
+func (c *Collector) read(ctx context.Context, v *visit) error {
+	for {
+		switch {
+		case c.closed:
+			return errClosed
+		case errors.Is(ctx.Err(), context.Canceled): // nobody is there to whom a source could be late
+			return fmt.Errorf("the scrape was given up: %w", context.Cause(ctx))
+		}
+		var waits []pending
+		for _, r := range c.readers {
+			if p, more := r.pursue(ctx, v); more {
+				waits = append(waits, p)
+			}
+		}
+		if len(waits) == 0 {
+			return nil
+		}
+		c.await(ctx, waits)
+	}
+}
+
+// await waits without the turn. It takes the turn again also when the deadline
+// has passed: what was read is still to be exposed, and nobody keeps it long.
+func (c *Collector) await(ctx context.Context, waits []pending) {
+	c.turn.give()
+	defer func() { c.turn <- struct{}{} }()
+	for _, p := range waits {
+		p.wait(ctx)
+	}
+}
+
+// merge puts the readings together and exposes them, unless that was done
+// already for another scrape.
+func (c *Collector) merge(v *visit) {
+	readings := make([]model.Reading, len(c.readers))
+	current := true
+	for i, r := range c.readers {
+		readings[i] = r.settle(v)
+		current = current && r.shown
+	}
+	if current {
+		return
+	}
+	c.host.reset()
+	for i, r := range c.readers {
+		c.host.add(readings[i], &r.health)
+	}
+	c.expose()
+	for _, r := range c.readers {
+		r.shown = r.last == nil || v.recent(r.last)
+	}
+}
