@@ -3,6 +3,8 @@ package cgroup
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +32,7 @@ type Options struct {
 	OpenFiles int      // kernel files that may stay open between readings
 
 	// Recheck is how often limits, and files that were not there, are looked
-	// at again. 0 means a minute.
+	// at again. 0 means two minutes.
 	Recheck time.Duration
 
 	// Now is the time since boot, suspend included, on which the start times
@@ -40,17 +42,20 @@ type Options struct {
 
 // Source reads the containers of this host.
 type Source struct {
-	opts     Options
-	layout   layout
-	specs    [numFiles]fileSpec
-	files    *kernel.Files
-	resolver *identity.Resolver
-	nested   *nested
-	log      *kernelLog
-	bootTime float64 // seconds since the epoch
+	opts       Options
+	layout     layout
+	specs      [numFiles]fileSpec
+	files      *kernel.Files
+	resolver   *identity.Resolver
+	background *background
+	log        *kernelLog
+	bootTime   float64 // seconds since the epoch
 
 	root       *node
-	guests     []*guest
+	guests     []*guest // in the order of their paths
+	trees      []*guest // the outermost of them
+	live       int      // those that have not ended
+	changed    bool     // the two lists must be made anew
 	threads    map[int32]*thread
 	names      map[model.Name]*guest
 	undecided  map[*node]time.Duration
@@ -68,8 +73,7 @@ type Source struct {
 	now                  time.Duration
 	walkedAt, prevWalkAt time.Duration
 	walkedOnce           bool
-	guestsSorted         bool
-	first                int       // where the next reading begins, so that a deadline is fair
+	next                 string    // path of the guest with which the next reading begins: a deadline is fair
 	online               model.Opt // CPUs
 	delayacct            bool      // the kernel accounts delays on block I/O
 	hostNet              uint64    // inode of a file of the host's network namespace
@@ -77,8 +81,9 @@ type Source struct {
 	turn                 int // spreads what is looked at now and then
 
 	// Of one reading.
-	errs   []error
-	failed int
+	errs        []error
+	failed      int
+	threadsRead int
 
 	// Reused from reading to reading.
 	tids   []int32
@@ -96,7 +101,7 @@ var _ source.Source = (*Source)(nil)
 // wraps *source.Unavailable on a host without cgroups.
 func New(opts Options) (*Source, error) {
 	if opts.Recheck == 0 {
-		opts.Recheck = time.Minute
+		opts.Recheck = 2 * time.Minute
 	}
 	if opts.Now == nil {
 		opts.Now = sinceBoot
@@ -112,21 +117,21 @@ func New(opts Options) (*Source, error) {
 	resolver := identity.NewResolver(opts.RootFS)
 	s := &Source{
 		opts: opts, layout: l, specs: l.specs(), resolver: resolver,
-		files:     kernel.NewFiles(opts.OpenFiles),
-		nested:    newNested(opts.ProcFS, resolver),
-		root:      &node{},
-		threads:   make(map[int32]*thread),
-		names:     make(map[model.Name]*guest),
-		undecided: make(map[*node]time.Duration),
-		refused:   make(map[*node]struct{}),
-		ended:     make(map[model.Name]*ended),
-		recent:    make(map[string]recent),
-		pods:      make(map[*node]*pod),
-		devices:   make(map[kernel.Device]device),
-		stacked:   make(map[string][]string),
-		dropped:   make(map[string]uint64),
-		out:       make([]model.Guest, 0, 64),
-		words:     make(map[string]string),
+		files:      kernel.NewFiles(opts.OpenFiles),
+		background: newBackground(opts, resolver),
+		root:       &node{room: &room{maxDirs: hostDirs, maxGuests: math.MaxInt}},
+		threads:    make(map[int32]*thread),
+		names:      make(map[model.Name]*guest),
+		undecided:  make(map[*node]time.Duration),
+		refused:    make(map[*node]struct{}),
+		ended:      make(map[model.Name]*ended),
+		recent:     make(map[string]recent),
+		pods:       make(map[*node]*pod),
+		devices:    make(map[kernel.Device]device),
+		stacked:    make(map[string][]string),
+		dropped:    make(map[string]uint64),
+		out:        make([]model.Guest, 0, 64),
+		words:      make(map[string]string),
 	}
 	s.bootTime = bootTime(opts.ProcFS)
 	s.openLog()
@@ -142,24 +147,25 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.now = s.opts.Now()
 	s.errs, s.failed = s.errs[:0], 0
 	s.out = s.out[:0]
-	s.nested.patience = nestedWait
+	s.background.patience = backgroundWait
 	s.readKernelLog()
+	s.readHost()
 	if err := s.walk(ctx); err != nil {
 		s.fail(err)
 	}
-	s.sortGuests()
-	s.readHost()
-	if err := s.readThreads(ctx); err != nil {
+	s.arrange()
+	s.readPods()
+	if err := s.nameFresh(ctx); err != nil {
 		s.fail(err)
 	}
-	s.settleNames()
 	if err := s.readGuests(ctx); err != nil {
 		s.fail(err)
 	}
-	s.readPods()
+	s.dropExited()
+	s.explainPods()
 	s.out = s.appendEnded(s.out)
 	return model.Reading{
-		Guests: s.out, Features: s.features.list(s.now), Dropped: s.dropped, Collisions: s.collisions,
+		Guests: s.out, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
 	}, s.errors()
 }
 
@@ -176,31 +182,77 @@ func (s *Source) Close() error {
 		s.files.Close(&t.file)
 	}
 	s.log.close()
-	s.nested.close()
 	return nil
 }
 
-// readGuests reads the files of each guest, as far as the deadline allows. The
-// next reading begins where this one ended.
-func (s *Source) readGuests(ctx context.Context) error {
-	count := len(s.guests)
-	for i := range count {
+// nameFresh names the guests that have no name yet. Their threads are read
+// first: the oldest of a name keeps it.
+func (s *Source) nameFresh(ctx context.Context) error {
+	for _, g := range s.guests {
+		if g.name.Guest != "" {
+			continue
+		}
 		if ctx.Err() != nil {
-			s.first = (s.first + i) % count
-			return errors.New("reading guests: " + strconv.Itoa(count-i) + " of " + strconv.Itoa(count) + " were not reached: " + context.Cause(ctx).Error())
+			s.settleNames()
+			return fmt.Errorf("naming guests: %w", context.Cause(ctx))
 		}
-		g := s.guests[(s.first+i)%count]
-		if g.name.Guest != "" && s.readGuest(g) {
-			s.out = append(s.out, g.out)
-		}
+		s.visit(g.outermost())
 	}
-	s.first = 0
+	s.settleNames()
 	return nil
+}
+
+// visit reads the usage and the threads of an outermost guest and of those in
+// it, once in a reading.
+func (s *Source) visit(g *guest) {
+	if g.visited == s.gen {
+		return
+	}
+	s.visitUsage(g)
+	s.readThreads(g)
+}
+
+func (s *Source) visitUsage(g *guest) {
+	g.visited = s.gen
+	g.gone, g.anyRead = false, false
+	s.readUsage(g)
+	for _, inner := range g.inner {
+		s.visitUsage(inner)
+	}
+}
+
+// readGuests reads one outermost guest after the other, each with all that is
+// in it, as far as the deadline allows. The next reading begins with the one
+// that this one did not reach.
+func (s *Source) readGuests(ctx context.Context) error {
+	first, _ := slices.BinarySearchFunc(s.trees, s.next, func(g *guest, path string) int {
+		return strings.Compare(g.node.path, path)
+	})
+	for i := range s.trees {
+		g := s.trees[(first+i)%len(s.trees)]
+		if ctx.Err() != nil {
+			s.next = g.node.path
+			return fmt.Errorf("reading guests: %d of %d were not reached: %w", len(s.trees)-i, len(s.trees), context.Cause(ctx))
+		}
+		s.visit(g)
+		s.readTree(g)
+	}
+	s.next = ""
+	return nil
+}
+
+// readTree reads a guest and those in it.
+func (s *Source) readTree(g *guest) {
+	if !g.ended && g.name.Guest != "" && s.readGuest(g) {
+		s.out = append(s.out, g.out)
+	}
+	for _, inner := range g.inner {
+		s.readTree(inner)
+	}
 }
 
 // readGuest reads one guest. It is false for one that has ceased to exist.
 func (s *Source) readGuest(g *guest) bool {
-	g.gone, g.anyRead = false, false
 	g.out.Name = g.name
 	s.readCPU(g, &g.out.CPU)
 	s.readPressure(g, &g.out.Pressure)
@@ -218,31 +270,7 @@ func (s *Source) readGuest(g *guest) bool {
 		g.out.Info.Parent = g.parent.name.String()
 	}
 	s.noteNames(g)
-	if g.gone || !g.anyRead {
-		return !g.gone && s.there(g)
-	}
-	return true
-}
-
-// there reports whether the directory of g still exists.
-func (s *Source) there(g *guest) bool {
-	for i, h := range s.layout.walked {
-		if g.node.in(i) {
-			if _, _, err := s.files.Links(h.root, g.node.path); !kernel.Gone(err) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sortGuests keeps the guests in the order of their paths, so that every
-// exposition has the same order.
-func (s *Source) sortGuests() {
-	if !s.guestsSorted {
-		slices.SortFunc(s.guests, func(a, b *guest) int { return strings.Compare(a.node.path, b.node.path) })
-		s.guestsSorted, s.first = true, 0
-	}
+	return !g.gone && (g.anyRead || !s.gone(g.node))
 }
 
 // readHost reads what is the same for all guests, now and then.
@@ -251,6 +279,8 @@ func (s *Source) readHost() {
 		return
 	}
 	s.hostAt = s.now
+	clear(s.devices) // numbers of devices are used again
+	clear(s.stacked)
 	if b, err := s.files.ReadOnce(s.opts.SysFS, "/devices/system/cpu", "online"); err == nil {
 		if n, err := kernel.ParseCPUList(b); err == nil {
 			s.online = model.Some(float64(n))
@@ -289,12 +319,15 @@ func (s *Source) probe() {
 	}
 }
 
+// forEver is the time of what is seen once and stays.
+const forEver = 1 << 62
+
 func (s *Source) openLog() {
 	log, err := openKernelLog(s.opts.RootFS)
 	switch {
 	case err == nil:
 		s.log = log
-		s.features.saw(featureOOMLog)
+		s.features.saw(featureOOMLog, forEver)
 	case errors.Is(err, os.ErrPermission):
 		s.features.lacks(featureOOMLog, model.NoPermission)
 	default:

@@ -1,5 +1,7 @@
 package cgroup
 
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
 // counter makes a counter that never goes back of a kernel number that may:
 // because the kernel forgets what a removed sub-cgroup had, or because a
 // device comes back. It counts from 0 for a guest that was there when the
@@ -8,6 +10,12 @@ type counter struct {
 	last  uint64
 	value uint64
 	known bool
+}
+
+// pass is update for a counter that is passed on as the kernel has it.
+func (c *counter) pass(v uint64) model.Opt {
+	c.update(v, false)
+	return model.Some(float64(c.value))
 }
 
 // update takes the kernel's number and returns by how much the counter grew.

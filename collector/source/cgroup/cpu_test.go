@@ -33,10 +33,14 @@ func TestSplitExplainsStealByThrottling(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var sp split
-			sp.update(time.Second, 1, 1, model.Some(1), tt.cpus, true)
-			sp.update(time.Second+interval, 1+tt.run, 1+tt.steal, model.Some(1+tt.held), tt.cpus, true)
-			if diff := sp.throttle - tt.want; diff > 1e-9 || diff < -1e-9 {
+			ns := func(seconds float64) uint64 { return uint64(seconds * 1e9) }
+			sp.update(time.Second, 0, 0, model.Some(1), tt.cpus, true)
+			sp.update(time.Second+interval, ns(tt.run), ns(tt.steal), model.Some(1+tt.held), tt.cpus, true)
+			if diff := float64(sp.throttle)/1e9 - tt.want; diff > 1e-6 || diff < -1e-6 {
 				t.Errorf("throttle explains %v, want %v", sp.throttle, tt.want)
+			}
+			if sp.throttle+sp.unexplained != ns(tt.steal) {
+				t.Errorf("the parts sum to %d", sp.throttle+sp.unexplained)
 			}
 		})
 	}
@@ -177,4 +181,45 @@ func after(name string) string {
 		}
 	}
 	return name
+}
+
+func TestNoPartOfStealGoesBack(t *testing.T) {
+	f, s, path := one(t)
+	stat := func(throttled string) {
+		f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\nnr_periods 10\nnr_throttled 9\n"+throttled)
+	}
+	last := make(map[model.Cause]float64)
+	wait := 20.0
+	for i := range 40 {
+		wait += 0.1234567
+		f.thread(100, 50, wait, time.Minute)
+		if stat("throttled_usec 6000000\n"); i%3 == 1 {
+			f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\n") // its controller is off for a moment
+		}
+		g := f.read(s)["web"]
+		sum := 0.0
+		for _, part := range g.CPU.StealBy {
+			if part.Seconds < last[part.Cause] {
+				t.Errorf("%s fell from %v to %v", part.Cause, last[part.Cause], part.Seconds)
+			}
+			last[part.Cause] = part.Seconds
+			sum += part.Seconds
+		}
+		want(t, "steal", g.CPU.Steal, sum)
+	}
+}
+
+func TestThrottledTimeDoesNotFallWithALevelThatCannotBeRead(t *testing.T) {
+	f := newFake(t)
+	path := "/kubepods/pod1d1f1a4c-21a4-4c54-a2dc-0c1b36eb3cb8/" + id("dd")
+	level := "sys/fs/cgroup/kubepods/cpu.stat"
+	f.cgroup(path)
+	f.write(level, "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 500000000\n")
+	s := f.open()
+	for range 3 {
+		want(t, "throttled", f.read(s)[id("dd")[:12]].CPU.Throttled, 500)
+		f.remove(level)
+		want(t, "throttled with a level missing", f.read(s)[id("dd")[:12]].CPU.Throttled, 500)
+		f.write(level, "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 500000000\n")
+	}
 }

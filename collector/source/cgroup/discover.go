@@ -1,6 +1,8 @@
 package cgroup
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/identity"
@@ -11,14 +13,17 @@ import (
 // engine makes a container's cgroup before it writes the file that names it.
 const patience = time.Minute
 
+// maxUndecided bounds the directories that are looked at again.
+const maxUndecided = 256
+
 // classify decides what a directory that the walk found for the first time is.
 func (s *Source) classify(n *node) {
 	if n.skip {
 		return
 	}
 	m, ok := identity.FromPath(n.path)
-	if !ok && n.owner == nil && identity.Candidate(n.path) {
-		if m, ok = s.resolver.Lookup(n.path); !ok {
+	if !ok && n.room == s.root.room && identity.Candidate(n.path) {
+		if m, ok = s.resolver.Lookup(n.path); !ok && len(s.undecided) < maxUndecided {
 			s.undecided[n] = s.now + patience
 		}
 	}
@@ -40,11 +45,17 @@ func (s *Source) retry() {
 		}
 	}
 	for n := range s.refused {
-		if len(s.guests) >= s.opts.MaxGuests {
+		if s.live >= s.opts.MaxGuests {
 			return
 		}
+		if !n.room.admits() {
+			continue
+		}
 		delete(s.refused, n)
-		n.skip = false
+		for _, c := range n.children {
+			s.drop(c)
+		}
+		n.skip, n.children = false, nil // the walk finds them anew
 		s.classify(n)
 	}
 }
@@ -56,21 +67,27 @@ func (s *Source) admit(n *node, m identity.Match) {
 		s.skipBelow(n)
 		return
 	}
-	if len(s.guests) >= s.opts.MaxGuests {
+	if s.live >= s.opts.MaxGuests || !n.room.admits() {
 		s.dropped["limit"]++
-		s.refused[n] = struct{}{}
 		s.skipBelow(n)
+		s.refused[n] = struct{}{}
 		return
 	}
 	outer := n.owner
-	g := &guest{node: n, parent: outer, match: m, born: s.now, atStart: !s.walkedOnce}
-	if outer == nil {
-		g.who = s.resolver.Resolve(n.path, m)
-		g.asked = s.now
+	g := &guest{node: n, parent: outer, match: m, born: s.now, atStart: !s.walkedOnce, room: n.room}
+	g.who = identity.Who{Kind: m.Kind, Runtime: m.Runtime, ID: m.ID, Name: m.Name}
+	if !s.foreign(g) {
+		g.who, g.asked = s.resolver.Resolve(n.path, m), s.now
 		if g.isNoGuest() {
 			s.skipBelow(n)
 			return
 		}
+	}
+	s.live++
+	n.room.guests++
+	inside := n.room
+	if outer == nil {
+		inside = &room{maxDirs: tenantDirs, maxGuests: innerGuest}
 	}
 	n.guest = g
 	n.each(func(d *node) {
@@ -81,8 +98,9 @@ func (s *Source) admit(n *node, m identity.Match) {
 			d.guest.parent = g
 		}
 	})
+	n.room = inside // of what is below; its own place is its parent's
 	s.guests = append(s.guests, g)
-	s.guestsSorted = false
+	s.changed = true
 }
 
 // isNoGuest reports whether the engines' files say that g is a pod's pause
@@ -95,29 +113,45 @@ func (s *Source) skipBelow(n *node) {
 		d.skip = true
 		delete(s.undecided, d)
 		if d.guest != nil {
+			owner := d.guest.parent
 			s.end(d.guest)
-			d.guest = nil
+			d.each(func(below *node) { below.owner = owner })
 		}
 	})
 }
 
-// end lets go of a guest.
+// end lets go of a guest. The list of guests is put in order later, once for
+// all that end in one reading.
 func (s *Source) end(g *guest) {
 	s.closeFiles(g)
 	s.releaseName(g)
 	s.keepOOM(g)
 	s.leavePod(g)
-	for i, other := range s.guests {
-		if other == g {
-			s.guests = append(s.guests[:i], s.guests[i+1:]...)
-			break
-		}
-	}
-	for _, other := range s.guests {
-		if other.parent == g {
-			other.parent = g.parent
-		}
-	}
 	g.node.guest = nil
 	g.ended = true
+	g.room.guests--
+	s.live--
+	s.changed = true
+}
+
+// arrange puts the guests in the order of their paths, so that every exposition
+// has the same order, and lists the outermost ones.
+func (s *Source) arrange() {
+	if !s.changed {
+		return
+	}
+	s.changed = false
+	s.guests = slices.DeleteFunc(s.guests, func(g *guest) bool { return g.ended })
+	slices.SortFunc(s.guests, func(a, b *guest) int { return strings.Compare(a.node.path, b.node.path) })
+	s.trees = s.trees[:0]
+	for _, g := range s.guests {
+		g.inner = g.inner[:0]
+	}
+	for _, g := range s.guests {
+		if g.parent == nil {
+			s.trees = append(s.trees, g)
+		} else {
+			g.parent.inner = append(g.parent.inner, g)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -28,8 +29,8 @@ func TestContainersComeAndGo(t *testing.T) {
 
 func TestARestartedContainerIsANewGuestOfTheSameName(t *testing.T) {
 	f, s, path := one(t)
-	f.thread(100, 60, 30, time.Minute)
-	want(t, "steal", f.read(s)["web"].CPU.Steal, 10)
+	f.thread(100, 55, 27, time.Minute)
+	want(t, "steal", f.read(s)["web"].CPU.Steal, 7)
 	f.remove("sys/fs/cgroup" + path)
 	f.mkdir("sys/fs/cgroup/other") // takes the inode that was free
 	f.cgroup(path)
@@ -181,11 +182,51 @@ func TestNothingIsReadTwice(t *testing.T) {
 	}
 	s := f.open(func(o *Options) { o.OpenFiles = 0 })
 	f.read(s)
+	f.charge()
+	f.idle = true // charging opens files too
 	opened := watchOpens(t, f.root)
 	f.read(s)
 	for name, times := range opened() {
 		if times > 1 && !strings.Contains(name, "/rootfs/") {
 			t.Errorf("%s was opened %d times", strings.TrimPrefix(name, f.root), times)
 		}
+	}
+}
+
+// countdown is a context that ends after it was asked a number of times.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+func TestADeadlineIsFair(t *testing.T) {
+	const count = 30
+	f := newFake(t)
+	for i := range count {
+		f.cgroup(fmt.Sprintf("/docker/%064x", i))
+	}
+	s := f.open()
+	f.read(s)
+	seen := make(map[string]int)
+	for range 6 {
+		f.now += 15 * time.Second
+		f.charge()
+		r, err := s.Read(&countdown{context.Background(), count + 2 + 5}) // the walk, and five guests
+		if err == nil {
+			t.Fatal("the deadline was not met")
+		}
+		for _, g := range r.Guests {
+			seen[g.Info.ID]++
+		}
+	}
+	if len(seen) != count {
+		t.Errorf("%d of %d guests were read in six readings of five", len(seen), count)
 	}
 }

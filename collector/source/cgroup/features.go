@@ -70,14 +70,14 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 
 // features collects what the readings found.
 type features struct {
-	sawAny [numFeatures]bool
+	sawAt  [numFeatures]time.Duration // when it was last seen; 0 for never
 	reason [numFeatures]model.Reason  // found at start: why it cannot be had here
 	denied [numFeatures]time.Duration // until when a refusal is held to last
 	out    []model.Feature
 }
 
-func (f *features) saw(id feature)       { f.sawAny[id] = true }
-func (f *features) seen(id feature) bool { return f.sawAny[id] }
+func (f *features) saw(id feature, now time.Duration) { f.sawAt[id] = now }
+func (f *features) seen(id feature) bool              { return f.sawAt[id] != 0 }
 
 // lacks says why something is not available, unless it is seen all the same.
 func (f *features) lacks(id feature, why model.Reason) { f.reason[id] = why }
@@ -88,14 +88,16 @@ func (s *Source) refuse(id feature) { s.features.denied[id] = s.now + 2*s.opts.R
 
 // list returns the state of every feature of which something is known. A
 // refusal outweighs what was seen elsewhere: a part of the host is not visible.
-func (f *features) list(now time.Duration) []model.Feature {
+// What was not seen for a while, for want of guests or of a controller, is not
+// known.
+func (f *features) list(now, recheck time.Duration) []model.Feature {
 	f.out = f.out[:0]
 	for id := range numFeatures {
 		reason := f.reason[id]
 		switch {
 		case now <= f.denied[id]:
 			reason = model.NoPermission
-		case f.sawAny[id]:
+		case f.sawAt[id] != 0 && now <= f.sawAt[id]+2*recheck:
 			reason = model.Available
 		case reason == model.Available:
 			continue
@@ -112,7 +114,7 @@ func (s *Source) noteNames(g *guest) {
 	case g.who.Denied:
 		s.refuse(featureNames)
 	case g.who.Found:
-		s.features.saw(featureNames)
+		s.features.saw(featureNames, s.now)
 	}
 }
 

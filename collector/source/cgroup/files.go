@@ -86,21 +86,24 @@ func (s *Source) read(g *guest, id fileID) []byte {
 	switch {
 	case err == nil:
 		f.read, g.anyRead = true, true
-		s.features.saw(spec.feature)
+		s.features.saw(spec.feature, s.now)
 		return b
 	case kernel.Gone(err):
 		// Of a file that was there before, either the whole cgroup has gone or
 		// somebody has switched the controller off.
-		g.gone = f.read && !s.there(g)
+		g.gone = f.read && s.gone(g.node)
 		f.read = false
+		f.absentUntil = s.recheckAt(g.node, f.absentUntil == 0)
+		return nil
 	case kernel.Denied(err):
 		s.refuse(spec.feature)
+		f.absentUntil = s.recheckAt(g.node, f.absentUntil == 0)
 	case kernel.Unsupported(err):
 		g.anyRead = true
-	default:
+		f.absentUntil = s.recheckAt(g.node, f.absentUntil == 0)
+	default: // of the moment: too many open files, an I/O error
 		s.fail(fmt.Errorf("reading %s%s/%s: %w", spec.root, g.node.path, spec.name, err))
 	}
-	f.absentUntil = s.recheckAt(f.absentUntil == 0)
 	return nil
 }
 

@@ -16,11 +16,13 @@ type guest struct {
 	parent *guest // the guest around it
 	match  identity.Match
 	who    identity.Who
-	name   model.Name    // empty until given, see names.go
-	final  bool          // the name will not change any more
-	asked  time.Duration // when the engines' files were last asked
-	job    *nestedJob    // asking, for a guest inside another
-	born   time.Duration // when it was found
+	name   model.Name        // empty until given, see names.go
+	final  bool              // the name will not change any more
+	asked  time.Duration     // when the engines' files were last asked
+	answer chan identity.Who // where the background puts it; nil if it was not asked
+	born   time.Duration     // when it was found
+	inner  []*guest          // the guests in it, one level
+	room   *room             // in which it takes a place
 
 	// atStart is set for a guest that was there when the exporter started:
 	// counters that hold state begin at 0 for it, so that a restart of the
@@ -31,11 +33,15 @@ type guest struct {
 	gone    bool // a file that could be read before has ceased to exist
 	anyRead bool // in this reading
 
+	visited      uint64 // the reading that has its usage and its threads
+	idle         bool   // nothing in it ran since the last reading
 	cpu          cpuState
+	memory       memoryState
 	io           []ioState
 	ioLimitsNext time.Duration // when to read the limits of io again
 	oom          oomState
 	startedAt    uint64 // ticks since boot of its oldest thread; 0 if unknown
+	startedGen   uint64 // the reading that found the first thread
 	firstPID     int32  // that thread, or another if it has exited
 	netKnown     bool   // whether netOwn is known
 	netOwn       bool   // it has a network namespace of its own
@@ -49,6 +55,14 @@ type guestFile struct {
 	kernel.File
 	read        bool          // it could be read once
 	absentUntil time.Duration // do not look again before
+}
+
+// outermost returns the guest around g that lies in no other.
+func (g *guest) outermost() *guest {
+	for g.parent != nil {
+		g = g.parent
+	}
+	return g
 }
 
 // within reports whether g is outer or lies inside it.
@@ -68,7 +82,7 @@ func (g *guest) shortID() string {
 	if id == "" || id == g.who.Name {
 		id = g.digest()
 	}
-	return id[:min(12, len(id))]
+	return identity.ShortID(id)
 }
 
 // digest stands for the path, which no two guests share.

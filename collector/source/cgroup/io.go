@@ -3,6 +3,7 @@ package cgroup
 import (
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -10,6 +11,7 @@ import (
 
 // ioState is what must be remembered of a guest's use of one device.
 type ioState struct {
+	seen                                uint64 // the last reading that listed it
 	dev                                 kernel.Device
 	readBytes, writeBytes, discardBytes counter
 	readOps, writeOps, discardOps       counter
@@ -45,6 +47,7 @@ func (s *Source) readIOStat(g *guest, dst []model.DeviceIO) []model.DeviceIO {
 	}
 	for _, st := range s.iostat {
 		d := g.device(st.Device)
+		d.seen = s.gen
 		d.readBytes.update(st.ReadBytes, false)
 		d.writeBytes.update(st.WriteBytes, false)
 		d.discardBytes.update(st.DiscardBytes, false)
@@ -69,6 +72,7 @@ func (s *Source) readBlkio(g *guest, dst []model.DeviceIO) []model.DeviceIO {
 	}
 	for _, st := range s.blkio {
 		d := g.device(st.Device)
+		d.seen = s.gen
 		d.readBytes.update(st.Read, g.atStart)
 		d.writeBytes.update(st.Write, g.atStart)
 		d.discardBytes.update(st.Discard, g.atStart)
@@ -102,8 +106,12 @@ func (g *guest) device(dev kernel.Device) *ioState {
 func (s *Source) appendIO(g *guest, dst []model.DeviceIO) []model.DeviceIO {
 	for i := range g.io {
 		d := &g.io[i]
+		name := s.device(d.dev).name
+		if (d.seen != s.gen && !d.limited()) || listed(dst, name) {
+			continue // it is gone, and another may have its name
+		}
 		dst = append(dst, model.DeviceIO{
-			Device:     s.device(d.dev).name,
+			Device:     name,
 			Layer:      model.LayerHost,
 			Read:       operations(&d.readOps, &d.readBytes),
 			Write:      operations(&d.writeOps, &d.writeBytes),
@@ -157,16 +165,23 @@ func (s *Source) bottomOnly(list []model.DeviceIO) []model.DeviceIO {
 
 func (s *Source) liesOn(name string, list []model.DeviceIO) bool {
 	for _, slave := range s.stacked[name] {
-		for i := range list {
-			if list[i].Device == slave {
-				return true
-			}
+		if listed(list, slave) {
+			return true
 		}
 	}
 	return false
 }
 
-// device returns what /sys says of a block device. It is asked once.
+func listed(list []model.DeviceIO, name string) bool {
+	return slices.ContainsFunc(list, func(d model.DeviceIO) bool { return d.Device == name })
+}
+
+// limited reports whether the guest has a cap on the device.
+func (d *ioState) limited() bool {
+	return d.readLimit != (model.IOLimit{}) || d.writeLimit != (model.IOLimit{})
+}
+
+// device returns what /sys says of a block device. It is asked now and then.
 func (s *Source) device(dev kernel.Device) device {
 	if d, ok := s.devices[dev]; ok {
 		return d

@@ -46,10 +46,10 @@ func (s *Source) weight(g *guest) model.Opt { return s.nodeLimits(g.node).weight
 // share the reading, and it is not repeated before Options.Recheck.
 func (s *Source) nodeLimits(n *node) *limits {
 	l := &n.limits
-	if l.next != 0 && s.now < l.next {
+	if l.next != 0 && (s.now < l.next || l.gen == s.gen) {
 		return l
 	}
-	*l = limits{next: s.recheckAt(l.next == 0), cpus: s.nodeCPUs(n)}
+	*l = limits{gen: s.gen, next: s.recheckAt(n, l.next == 0), cpus: s.nodeCPUs(n)}
 	if n.parent == nil {
 		return l // the root has no limits
 	}
@@ -64,10 +64,14 @@ func (s *Source) nodeLimits(n *node) *limits {
 	return l
 }
 
-// recheckAt returns when what was just read is due again. The first time
-// it is spread over the interval, so that no reading has them all to do.
-func (s *Source) recheckAt(first bool) time.Duration {
-	if !first {
+// recheckAt returns when what was just read of a directory is due again. The
+// first time it is spread over the interval, so that no reading has them all to
+// do. A young directory is due at once: the engine is still writing its limits.
+func (s *Source) recheckAt(n *node, first bool) time.Duration {
+	switch {
+	case n.born != 0 && s.now < n.born+patience:
+		return s.now
+	case !first:
 		return s.now + s.opts.Recheck
 	}
 	s.turn = (s.turn + 61) % 256
@@ -160,7 +164,7 @@ func (s *Source) readIOLimits(g *guest) {
 	if g.ioLimitsNext != 0 && s.now < g.ioLimitsNext {
 		return
 	}
-	g.ioLimitsNext = s.recheckAt(g.ioLimitsNext == 0)
+	g.ioLimitsNext = s.recheckAt(g.node, g.ioLimitsNext == 0)
 	for i := range g.io {
 		g.io[i].readLimit, g.io[i].writeLimit = model.IOLimit{}, model.IOLimit{}
 	}

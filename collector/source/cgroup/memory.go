@@ -7,13 +7,25 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// readMemory reads the memory charged to g, its sub-cgroups included.
+// memoryState is what must be remembered of a guest's memory. Its counters pass
+// through counters of ours because old kernels forget what removed sub-cgroups
+// had.
+type memoryState struct {
+	majorFaults, refaultsAnon, refaultsFile counter
+}
+
+// readMemory reads the memory charged to g, its sub-cgroups included. Of a
+// guest in which nothing ran and whose usage is the same to the byte only that
+// is read: memory.stat is the dearest of all files.
 func (s *Source) readMemory(g *guest, m *model.Memory) {
-	*m = model.Memory{
-		Usage: s.readBytes(g, fileMemoryUsage),
-		Swap:  s.readBytes(g, fileMemorySwap),
-		Limit: s.limitMemory(g),
+	old := *m
+	usage, limit := s.readBytes(g, fileMemoryUsage), s.limitMemory(g)
+	if g.idle && usage == old.Usage && old.Anon != (model.Opt{}) && g.oom.logged == g.oom.loggedThen {
+		m.Limit = limit
+		return
 	}
+	g.oom.loggedThen = g.oom.logged
+	*m = model.Memory{Usage: usage, Limit: limit, Swap: s.readBytes(g, fileMemorySwap)}
 	s.readMemoryStat(g, m)
 	if s.layout.memory.v2 {
 		s.readMemoryEvents(g, &m.Events)
@@ -50,15 +62,15 @@ func (s *Source) readMemoryStat(g *guest, m *model.Memory) {
 		return
 	}
 	m.Anon = model.Some(float64(st.Anon))
-	m.MajorFaults = model.Some(float64(st.MajorFaults))
+	m.MajorFaults = g.memory.majorFaults.pass(st.MajorFaults)
 	if usage, ok := m.Usage.Get(); ok {
 		m.WorkingSet = model.Some(max(usage-float64(st.InactiveFile), 0))
 	}
 	if st.HasRefaultsAnon {
-		m.RefaultsAnon = model.Some(float64(st.RefaultsAnon))
+		m.RefaultsAnon = g.memory.refaultsAnon.pass(st.RefaultsAnon)
 	}
 	if st.HasRefaultsFile {
-		m.RefaultsFile = model.Some(float64(st.RefaultsFile))
+		m.RefaultsFile = g.memory.refaultsFile.pass(st.RefaultsFile)
 	}
 	if st.HasSwap {
 		m.Swap = model.Some(float64(st.Swap))
@@ -77,6 +89,7 @@ func (s *Source) readMemoryEvents(g *guest, m *model.MemoryEvents) {
 	m.Low, m.High, m.Max = model.Some(float64(ev.Low)), model.Some(float64(ev.High)), model.Some(float64(ev.Max))
 	g.oom.oom.update(ev.OOM, g.atStart)
 	g.oom.kills.update(ev.OOMKill, g.atStart)
+	g.oom.readGen = s.gen
 	m.OOM, m.OOMKill = model.Some(float64(g.ooms())), model.Some(float64(g.oomKills()))
 }
 
@@ -92,35 +105,35 @@ func (s *Source) readMemoryEventsV1(g *guest, m *model.MemoryEvents) {
 	if s.layout.memory.root == "" || !g.files[fileMemoryFailcnt].read {
 		return
 	}
-	known := false
+	known, kills := false, g.oom.removed
 	g.node.each(func(n *node) {
-		grown, ok := s.nodeKills(n, g.atStart)
-		known = known || ok
-		g.oom.kills.value += grown
+		known = s.nodeKills(n) || known
+		kills += n.kills.value
 	})
 	if known {
+		g.oom.kills.value = max(g.oom.kills.value, kills)
 		m.OOMKill = model.Some(float64(g.oomKills()))
 	}
 }
 
-// nodeKills returns by how much the kills in one directory have grown in this
-// reading; guests inside each other share it.
-func (s *Source) nodeKills(n *node, atStart bool) (grown uint64, ok bool) {
+// nodeKills reads the kills in one directory, which the guests inside each
+// other share. It is false if the kernel does not count them.
+func (s *Source) nodeKills(n *node) bool {
 	if n.killsGen == s.gen {
-		return n.killsGrown, n.kills.known
+		return n.kills.known
 	}
-	n.killsGen, n.killsGrown = s.gen, 0
+	n.killsGen = s.gen
 	b, err := s.files.Read(&n.oomControl, s.layout.memory.root, n.path, "memory.oom_control")
 	if err != nil {
-		return 0, false
+		return false
 	}
 	kills, ok, err := kernel.ParseOOMControl(b)
 	if err != nil {
 		s.fail(fmt.Errorf("parsing %s%s/memory.oom_control: %w", s.layout.memory.root, n.path, err))
-		return 0, false
+		return false
 	}
 	if ok {
-		n.killsGrown = n.kills.update(kills, atStart)
+		n.kills.update(kills, n.born == 0)
 	}
-	return n.killsGrown, ok
+	return ok
 }

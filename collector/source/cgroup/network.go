@@ -17,7 +17,7 @@ const maxInterfaces = 2
 // keep the namespace alive when the guest is gone.
 func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface {
 	if t, ok := s.threads[g.firstPID]; !ok || !t.guest.within(g) {
-		g.firstPID, g.netKnown = 0, false // it has exited: the next reading takes another
+		g.firstPID, g.netKnown = 0, false // it has exited: the next reading that sees a thread takes it
 	}
 	if g.firstPID == 0 || s.hostNet == 0 || g.match.PodUID != "" {
 		return dst

@@ -27,7 +27,9 @@ const (
 // oomState counts the OOM events of a guest.
 type oomState struct {
 	oom, kills                counter
-	logged                    uint64 // kills that the kernel's log told of
+	removed                   uint64 // v1: kills in sub-cgroups that are gone
+	logged, loggedThen        uint64 // kills that the kernel's log told of, and at the last reading of the files
+	readGen                   uint64 // the last reading of memory.events
 	carriedOOM, carriedKilled uint64 // of earlier guests of this name
 }
 
@@ -42,6 +44,7 @@ func (g *guest) oomKills() uint64 {
 // ended is what is kept of a guest that is gone.
 type ended struct {
 	until     time.Duration
+	outer     string // the name of the guest around it
 	oom, kill uint64
 }
 
@@ -58,16 +61,26 @@ func (s *Source) keepOOM(g *guest) {
 	}
 	s.recent[g.node.path] = recent{g.name, s.now + recall}
 	if oom, kill := g.ooms(), g.oomKills(); oom > 0 || kill > 0 {
-		s.ended[g.name] = &ended{until: s.now + keepEnded, oom: oom, kill: kill}
+		s.ended[g.name] = &ended{until: s.now + keepEnded, outer: g.outerName(), oom: oom, kill: kill}
 	}
 }
 
 // carryOOM hands the events of an earlier guest of this name to g.
 func (s *Source) carryOOM(g *guest) {
-	if e, ok := s.ended[g.name]; ok {
-		g.oom.carriedOOM, g.oom.carriedKilled = e.oom, e.kill
+	if e, ok := s.ended[g.name]; ok && e.outer == g.outerName() {
+		g.oom.carriedOOM += e.oom
+		g.oom.carriedKilled += e.kill
 		delete(s.ended, g.name)
 	}
+}
+
+// outerName is the name of the guest around g: guests of one name in different
+// places are not one another's successors.
+func (g *guest) outerName() string {
+	if g.parent == nil {
+		return ""
+	}
+	return g.parent.name.String()
 }
 
 // appendEnded adds the guests that are gone but for their OOM events.
@@ -157,20 +170,35 @@ func (s *Source) logged(path string) {
 		}
 		return
 	}
-	for p := path; p != ""; p = p[:strings.LastIndexByte(p, '/')] {
-		if r, ok := s.recent[p]; ok {
-			s.killedEnded(r.name)
-			return
+	for end := 1; end <= len(path); end++ {
+		if end < len(path) && path[end] != '/' {
+			continue
 		}
-		if m, ok := identity.FromPath(p); ok && !m.Helper && m.Kind == model.Container {
-			who := s.resolver.Resolve(p, m)
-			s.killedEnded(model.Name{Kind: who.Kind, Runtime: who.Runtime, Guest: who.Name})
-			return
-		}
-		if !strings.HasPrefix(p, "/") {
+		if s.loggedGone(path[:end]) {
 			return
 		}
 	}
+}
+
+// loggedGone counts a kill for the guest that was at path, and reports whether
+// there was one. The outermost is asked first: what lies inside it may imitate
+// another's path.
+func (s *Source) loggedGone(path string) bool {
+	if r, ok := s.recent[path]; ok {
+		s.killedEnded(r.name)
+		return true
+	}
+	m, ok := identity.FromPath(path)
+	if !ok || m.Helper || m.Kind != model.Container {
+		return false
+	}
+	if m.Foreign() {
+		return true // its files may not be touched now, and its path is not its name
+	}
+	if who := s.resolver.Resolve(path, m); !who.Pause && who.Kind == model.Container {
+		s.killedEnded(model.Name{Kind: who.Kind, Runtime: valid(who.Runtime), Guest: valid(who.Name)})
+	}
+	return true
 }
 
 func (s *Source) killedEnded(name model.Name) {

@@ -73,6 +73,7 @@ func TestTheKernelsLogKnowsOfContainersThatAreGoneAtOnce(t *testing.T) {
 			f.read(s)
 			log(path)()
 		}, "web", 3},
+		{"what lies inside a container imitates another", log("/docker/" + id("ee") + "/docker/" + id("dd")), "brief", 2},
 		{"no container", log("/system.slice/sshd.service"), "brief", 2},
 		{"the root", log("/"), "brief", 2},
 		{"garbage", log("garbage"), "brief", 2},

@@ -1,11 +1,11 @@
 package cgroup
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
 // thread is the last reading of one thread of a guest, in nanoseconds. The
@@ -15,41 +15,52 @@ type thread struct {
 	file      kernel.File // its schedstat; open, it can only ever be this thread's
 	guest     *guest      // the innermost guest that it runs in
 	run, wait uint64
-	delay     uint64 // on block I/O, in ticks; 0 where the kernel does not account it
-	seen      uint64 // the last reading that saw it
+	delay     uint64        // on block I/O, in ticks; 0 where the kernel does not account it
+	at        time.Duration // not later than that reading
+	ranAfter  time.Duration // not later than the end of its last run that was seen
+	seen      uint64        // the last reading that saw it
 }
 
-// readThreads adds what all threads of all guests ran and waited since the
-// last reading. It visits every cgroup and every thread once, also where
-// guests lie inside guests.
-func (s *Source) readThreads(ctx context.Context) error {
+// readThreads adds what the threads of a guest, and of those inside it, ran and
+// waited since the last reading. The innermost come first, so that a thread
+// which one hierarchy shows further out is taken where it belongs. A guest in
+// which nothing ran is left alone: the kernel adds a wait when it ends with
+// running, and forks and exits take CPU time too.
+func (s *Source) readThreads(g *guest) {
+	for _, inner := range g.inner {
+		s.readThreads(inner)
+	}
+	if g.idle {
+		g.cpu.readAt, g.cpu.readGen = s.now, s.gen
+		return
+	}
 	if s.features.foreignThreads() {
-		return nil
+		return
 	}
-	for i := range s.guests {
-		g := s.guests[(s.first+i)%len(s.guests)]
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("reading threads: %w", context.Cause(ctx))
-		}
-		s.readGuestThreads(g)
+	g.cpu.at = s.opts.Now()
+	found := s.threadsRead
+	if !s.readOwned(g, g.node) {
+		return
 	}
-	s.dropExited()
-	return nil
-}
-
-func (s *Source) readGuestThreads(g *guest) {
-	if s.readOwned(g, g.node) {
-		g.cpu.readAt = s.now
-		g.cpu.readGen = s.gen
+	if s.threadsRead > found {
+		g.cpu.anyThread = true
 	}
+	g.cpu.readAt, g.cpu.readGen, g.cpu.sweptGen = s.now, s.gen, s.gen
 }
 
 // readOwned reads the threads of n and of the directories below that hold no
-// guest of their own. It is false if some of them could not be listed.
+// guest of their own. It is false if some of them could not be read.
 func (s *Source) readOwned(g *guest, n *node) bool {
 	tids, whole := s.listThreads(n)
+	read := 0
 	for _, tid := range tids {
-		s.readThread(g, tid)
+		if s.readThread(g, n, tid) {
+			read++
+		}
+	}
+	s.threadsRead += read
+	if len(tids) > 0 && read == 0 {
+		whole = s.gone(n) // all have exited meanwhile, or /proc hides them
 	}
 	for _, c := range n.children {
 		if c.owner == g && !s.readOwned(g, c) {
@@ -57,6 +68,18 @@ func (s *Source) readOwned(g *guest, n *node) bool {
 		}
 	}
 	return whole
+}
+
+// gone reports whether a directory has ceased to exist.
+func (s *Source) gone(n *node) bool {
+	for i, h := range s.layout.walked {
+		if n.in(i) {
+			if _, _, err := s.files.Links(h.root, n.path); !kernel.Gone(err) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // listThreads returns the threads of a directory. cgroup.threads of v2 and
@@ -79,6 +102,12 @@ func (s *Source) listThreads(n *node) (tids []int32, ok bool) {
 		if err == nil {
 			s.tids, err = kernel.ParsePIDs(b, s.tids)
 		}
+		if err == nil && kernel.HasForeignPIDs(b) {
+			// The list is of another PID namespace than ours: what has a
+			// number here is only what we can see ourselves.
+			s.features.lacks(featureThreads, model.ForeignPIDNamespace)
+			return nil, false
+		}
 		switch {
 		case err == nil:
 			if len(s.tids) > 0 {
@@ -96,20 +125,37 @@ func (s *Source) listThreads(n *node) (tids []int32, ok bool) {
 	return s.tids, ok
 }
 
-func (s *Source) readThread(g *guest, tid int32) {
+// readThread adds what one thread did. It is false if it could not be read.
+func (s *Source) readThread(g *guest, n *node, tid int32) bool {
 	t, known := s.threads[tid]
 	if known {
+		if t.seen == s.gen {
+			return true // it moved while we read, or another hierarchy has shown it
+		}
 		now, ok := s.schedstat(t, tid)
 		if ok && now.RunNsec >= t.run && now.WaitNsec >= t.wait {
-			s.credit(g, t, tid, now)
-			return
+			s.credit(g, t, now, s.delayed(t, tid))
+			s.remember(g, n, tid)
+			return true
 		}
 		s.dropThread(tid, t) // it has exited, and the number may be another's by now
 	}
 	t = &thread{}
-	if now, ok := s.schedstat(t, tid); ok {
+	now, ok := s.schedstat(t, tid)
+	if ok {
 		s.threads[tid] = t
-		s.meet(g, t, tid, now)
+		s.meet(g, n, t, tid, now)
+		s.remember(g, n, tid)
+	}
+	return ok
+}
+
+// remember keeps a thread through which to look into the guest, if its oldest
+// has gone. What an engine itself runs beside the guest (nspawn's supervisor)
+// sees the host instead.
+func (s *Source) remember(g *guest, n *node, tid int32) {
+	if g.firstPID == 0 && !n.skip {
+		g.firstPID = tid
 	}
 }
 
@@ -119,7 +165,7 @@ func (s *Source) schedstat(t *thread, tid int32) (kernel.Schedstat, bool) {
 	b, err := s.files.ReadTask(&t.file, s.opts.ProcFS, tid, "schedstat")
 	var st kernel.Schedstat
 	if err == nil {
-		s.features.saw(featureThreads)
+		s.features.saw(featureThreads, s.now)
 		st, err = kernel.ParseSchedstat(b)
 	}
 	switch {
@@ -138,8 +184,8 @@ func (s *Source) schedstat(t *thread, tid int32) (kernel.Schedstat, bool) {
 // meet takes up a thread that was not known. What it did before counts only if
 // it did it in this guest: a thread that is older than the guest's last
 // reading was moved here from elsewhere.
-func (s *Source) meet(g *guest, t *thread, tid int32, now kernel.Schedstat) {
-	t.guest, t.seen = g, s.gen
+func (s *Source) meet(g *guest, n *node, t *thread, tid int32, now kernel.Schedstat) {
+	t.guest, t.seen, t.at = g, s.gen, g.cpu.at
 	t.run, t.wait = now.RunNsec, now.WaitNsec
 	st, ok := s.stat(tid)
 	if !ok {
@@ -147,8 +193,14 @@ func (s *Source) meet(g *guest, t *thread, tid int32, now kernel.Schedstat) {
 	}
 	started := st.StartTicks
 	t.delay = st.BlkioDelayTicks
-	if g.cpu.readAt == 0 && (g.startedAt == 0 || started < g.startedAt) {
-		g.startedAt, g.firstPID = started, tid
+	if g.startedAt == 0 {
+		g.startedGen = s.gen // the first reading that saw a thread decides
+	}
+	if g.startedGen == s.gen && (g.startedAt == 0 || started < g.startedAt) {
+		g.startedAt = started
+		if !n.skip {
+			g.firstPID = tid
+		}
 	}
 	since := g.cpu.readAt
 	if since == 0 {
@@ -168,28 +220,46 @@ func (s *Source) meet(g *guest, t *thread, tid int32, now kernel.Schedstat) {
 
 // credit adds what a thread did since the last reading. If it has moved to
 // another guest meanwhile, only those count it that held it before and after.
-func (s *Source) credit(g *guest, t *thread, tid int32, now kernel.Schedstat) {
-	delayed := s.delayed(t, tid)
+//
+// A thread cannot run for longer than the time that has passed. One that seems
+// to have done so has taken the number of its process's leader by exec, with a
+// past of its own that was counted under its own number.
+func (s *Source) credit(g *guest, t *thread, now kernel.Schedstat, delayed uint64) {
+	run, wait := now.RunNsec-t.run, now.WaitNsec-t.wait
+	if run > 0 || wait > 0 {
+		if !s.possible(t, run, run+wait) {
+			run, wait = 0, 0
+		}
+		t.ranAfter = t.at // it ran between the two readings
+	}
 	for p := g; p != nil; p = p.parent {
 		if t.guest == g || t.guest.within(p) {
-			p.cpu.run += now.RunNsec - t.run
-			p.cpu.wait += now.WaitNsec - t.wait
+			p.cpu.run += run
+			p.cpu.wait += wait
 			p.cpu.delay += delayed - t.delay
 		}
 	}
-	t.delay = delayed
-	t.guest, t.seen = g, s.gen
+	t.guest, t.seen, t.at, t.delay = g, s.gen, g.cpu.at, delayed
 	t.run, t.wait = now.RunNsec, now.WaitNsec
-	if g.firstPID == 0 {
-		g.firstPID = tid
-	}
+}
+
+// possible reports whether a thread may have run so long since it was last
+// read, and run and waited so long since it last ran: the kernel adds a wait as
+// a whole when it ends. The clock is asked only if the time at which this
+// guest's reading began is not enough.
+func (s *Source) possible(t *thread, run, spent uint64) bool {
+	// A CPU without ticks brings the run time of what it runs up to date only
+	// once a second.
+	const late = time.Second + 100*time.Millisecond
+	least := max(t.at+time.Duration(run), t.ranAfter+time.Duration(spent)) - late
+	return least <= t.guest.cpu.at || least <= s.opts.Now()
 }
 
 // dropExited forgets the threads that are gone. Those of a guest that was not
 // reached in this reading are kept.
 func (s *Source) dropExited() {
 	for tid, t := range s.threads {
-		if t.seen != s.gen && (t.guest.ended || t.guest.cpu.readGen == s.gen) {
+		if t.seen != s.gen && (t.guest.ended || t.guest.cpu.sweptGen == s.gen) {
 			s.dropThread(tid, t)
 		}
 	}

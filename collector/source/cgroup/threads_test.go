@@ -144,3 +144,95 @@ func TestThreadsOfAnotherPIDNamespaceAreNotRead(t *testing.T) {
 	wantAbsent(t, "steal", g.CPU.Steal)
 	want(t, "usage", g.CPU.Usage, 1)
 }
+
+func TestAGuestInWhichNothingRanIsLeftAlone(t *testing.T) {
+	f, s, path := one(t)
+	f.thread(100, 51, 22, time.Minute)
+	want(t, "steal", f.read(s)["web"].CPU.Steal, 2)
+	f.idle = true
+	f.write("sys/fs/cgroup"+path+"/cgroup.threads", "nonsense\n") // is not read
+	g := f.read(s)["web"]
+	want(t, "steal of an idle guest", g.CPU.Steal, 2)
+	want(t, "memory of an idle guest", g.Memory.Usage, 4096)
+	f.idle = false
+	f.threads(path, 100)
+	f.thread(100, 52, 23, time.Minute)
+	want(t, "steal when it runs again", f.read(s)["web"].CPU.Steal, 3)
+}
+
+func TestExecByAThreadCountsNothingTwice(t *testing.T) {
+	f, s, path := one(t)
+	f.threads(path, 100, 101)
+	f.thread(100, 50, 20, time.Minute)
+	f.thread(101, 1, 1, f.now) // born
+	f.read(s)
+	for range 4 { // it works, the leader sleeps
+		f.now += time.Minute
+		f.thread(101, 40, 30, f.now)
+	}
+	f.now += 5 * time.Minute
+	g := f.read(s)["web"]
+	want(t, "run", g.CPU.Run, 40)
+	f.threads(path, 100) // 101 calls exec: it has the leader's number now, and its own past
+	f.remove("proc/101")
+	f.thread(100, 90, 31, time.Minute)
+	g = f.read(s)["web"]
+	want(t, "run after the exec", g.CPU.Run, 40)
+	want(t, "steal after the exec", g.CPU.Steal, 30)
+	f.thread(100, 91, 33, time.Minute)
+	want(t, "run after the exec", f.read(s)["web"].CPU.Run, 41)
+}
+
+func TestAThreadThatTwoHierarchiesShowBelongsToTheInnerGuest(t *testing.T) {
+	f := newFakeV1(t)
+	f.write("sys/fs/cgroup/unified/cgroup.controllers", "\n")
+	outer, inner := "/docker/"+id("aa"), "/docker/"+id("aa")+"/docker/"+id("bb")
+	f.write("sys/fs/cgroup/unified"+outer+"/cgroup.threads", "300\n301\n") // the inner engine does not use it
+	f.write("sys/fs/cgroup/unified"+outer+"/cpu.stat", "usage_usec 5\n")
+	f.write("sys/fs/cgroup/cpu"+outer+"/tasks", "300\n")
+	f.write("sys/fs/cgroup/cpu"+inner+"/tasks", "301\n")
+	f.write("sys/fs/cgroup/cpuacct"+inner+"/cpuacct.usage", "5000\n")
+	f.thread(300, 1, 1, time.Minute)
+	f.thread(301, 1, 1, time.Minute)
+	s := f.open()
+	f.read(s)
+	f.thread(300, 2, 3, time.Minute)
+	f.thread(301, 4, 6, time.Minute)
+	guests := f.read(s)
+	want(t, "steal of the outer guest", guests[id("aa")[:12]].CPU.Steal, 2+5)
+	want(t, "steal of the inner guest", guests[id("bb")[:12]].CPU.Steal, 5)
+}
+
+func TestThreadsOfWhatAnEngineKeepsInsideAGuestCount(t *testing.T) {
+	f := newFake(t)
+	step := "/lxc.payload.c1/docker/buildkit/step"
+	f.cgroup("/lxc.payload.c1")
+	f.cgroup(step)
+	f.threads(step, 500)
+	f.thread(500, 1, 1, time.Minute)
+	s := f.open()
+	f.read(s)
+	f.thread(500, 2, 9, time.Minute)
+	want(t, "steal", f.read(s)["c1"].CPU.Steal, 8)
+}
+
+func TestThreadsThatProcHidesAreNoZeros(t *testing.T) {
+	f, _, path := one(t)
+	f.threads(path, 7000, 7001) // no such numbers in /proc
+	g := f.read(f.open())["web"]
+	wantAbsent(t, "run", g.CPU.Run)
+	wantAbsent(t, "steal", g.CPU.Steal)
+}
+
+func TestTheStartIsThatOfTheFirstThreadSeen(t *testing.T) {
+	f := newFake(t)
+	path := "/docker/" + id("aa")
+	f.cgroup(path)
+	s := f.open()
+	f.read(s)
+	f.threads(path, 100)
+	f.thread(100, 1, 1, f.now)
+	f.read(s)
+	g := f.read(s)[id("aa")[:12]]
+	want(t, "start", g.StartTime, 1_700_000_000+3615)
+}

@@ -20,6 +20,8 @@ type node struct {
 	ino    [maxWalked]uint64 // in each walked hierarchy; 0 where it is not
 	seen   uint64            // the last walk that saw it, in any hierarchy
 	seenIn [maxWalked]uint64 // and in each
+	born   time.Duration     // when it was found; 0 if the exporter found it at its start
+	room   *room             // what it and what is beside it may take up
 
 	guest *guest // whose own directory this is; nil for others
 	owner *guest // the innermost guest that holds this directory
@@ -31,7 +33,6 @@ type node struct {
 	oomControl kernel.File // v1: kills of this very directory
 	kills      counter
 	killsGen   uint64 // the reading that read them
-	killsGrown uint64
 
 	throttledGen uint64    // the reading that read throttled
 	throttled    model.Opt // seconds that its own quota held what is in it
@@ -40,6 +41,7 @@ type node struct {
 // limits are the limits set on one directory. They change when a person
 // changes them, so they are read again only now and then.
 type limits struct {
+	gen      uint64        // the reading that read them
 	next     time.Duration // when to read them again; 0 for never read
 	cpuCores model.Opt
 	weight   model.Opt // 100 is the default
@@ -47,17 +49,14 @@ type limits struct {
 	cpus     model.Opt // CPUs of the effective cpuset
 }
 
-// child returns the directory name below n, which may be new.
-func (n *node) child(name []byte) (*node, bool) {
-	if c, ok := n.children[string(name)]; ok {
-		return c, false
-	}
-	c := &node{parent: n, path: n.path + "/" + string(name), owner: n.owner, skip: n.skip}
+// child makes the directory name below n.
+func (n *node) child(name []byte) *node {
+	c := &node{parent: n, path: n.path + "/" + string(name), owner: n.owner, skip: n.skip, room: n.room}
 	if n.children == nil {
 		n.children = make(map[string]*node)
 	}
 	n.children[string(name)] = c
-	return c, true
+	return c
 }
 
 // each calls f for n and everything below it.

@@ -34,8 +34,8 @@ func (s *Source) walkDir(ctx context.Context, i int, n *node, depth int) error {
 		return fmt.Errorf("walking the cgroups: %w", context.Cause(ctx))
 	}
 	n.seen = s.gen
-	if n.skip || depth > maxDepth {
-		return nil
+	if (n.skip && n.owner == nil) || depth > maxDepth {
+		return nil // but what an engine keeps inside a guest is a part of it
 	}
 	root := s.layout.walked[i].root
 	_, links, err := s.files.Links(root, n.path)
@@ -72,10 +72,24 @@ func (s *Source) walkDir(ctx context.Context, i int, n *node, depth int) error {
 // found notes the directory e below n. One whose inode changed is another
 // directory of the same name: the container was restarted.
 func (s *Source) found(i int, n *node, e kernel.Entry) {
-	c, isNew := n.child(e.Name)
-	if !isNew && c.ino[i] != 0 && c.ino[i] != e.Ino {
+	c := n.children[string(e.Name)]
+	if c != nil && c.ino[i] != 0 && c.ino[i] != e.Ino {
 		s.remove(c)
-		c, isNew = n.child(e.Name)
+		c = nil
+	}
+	isNew := c == nil
+	if isNew {
+		if !n.room.enter() {
+			s.dropped["directories"]++
+			return
+		}
+		c = n.child(e.Name)
+		if s.walkedOnce {
+			c.born = s.now
+		}
+		if isUserSlice(c.path) {
+			c.room = &room{maxDirs: tenantDirs, maxGuests: userGuests}
+		}
 	}
 	c.ino[i], c.seenIn[i], c.seen = e.Ino, s.gen, s.gen
 	if isNew {
@@ -109,8 +123,19 @@ func (s *Source) sweep(n *node) {
 	}
 }
 
-// remove lets go of n, of everything below it and of the guests there.
+// remove lets go of n, which is gone, and keeps what was counted in it.
 func (s *Source) remove(n *node) {
+	n.each(func(d *node) {
+		for g := d.owner; g != nil; g = g.parent {
+			g.oom.removed += d.kills.value
+		}
+	})
+	s.drop(n)
+	delete(n.parent.children, base(n.path))
+}
+
+// drop lets go of n, of everything below it and of the guests there.
+func (s *Source) drop(n *node) {
 	n.each(func(d *node) {
 		s.files.Close(&d.tids)
 		s.files.Close(&d.oomControl)
@@ -118,8 +143,12 @@ func (s *Source) remove(n *node) {
 			s.end(d.guest)
 		}
 		delete(s.undecided, d)
+		delete(s.refused, d)
+		delete(s.pods, d)
+		if d.parent != nil {
+			d.parent.room.dirs--
+		}
 	})
-	delete(n.parent.children, base(n.path))
 }
 
 func base(path string) string {
