@@ -163,6 +163,7 @@ const pageRules = `
 - Absent is not zero. What cannot be read on a host, a limit that is not set and a guest that does not report have no series.
   ` + "`virt_feature_available`" + ` says what a host does not let the exporter see, and why.
 - Base units, ` + "`_total`" + ` on counters, no rates and no percentages.
+- Limits, weights and cpusets are read again every two minutes, those of a container in its first minute at every scrape.
 - A counter that is one number of the kernel is passed on as it is. A counter that holds state of the exporter's own (steal and run with those of
   threads that have exited, OOM kills, I/O of cgroup v1) counts from 0 at the exporter's start: use ` + "`increase()`" + ` and ` + "`rate()`" + `, absolute values promise nothing.
   A restart of the exporter is never seen as a burst.

@@ -3,9 +3,14 @@
 // and reads the kernel's files about them and about their threads. It asks no
 // daemon.
 //
-// A reading has three steps. The walk (walk.go) brings the tree of cgroups up
-// to date and discovers guests. The threads (threads.go) give run and steal,
-// summed over everything that ever ran in a guest. The files (read_*.go) give
-// the rest. What must survive from one reading to the next, and only that, is
-// in tree, thread and guest.
+// A reading (cgroup.go) begins with the walk (walk.go, discover.go), which
+// brings the tree of cgroups up to date and finds guests. Then it takes one
+// outermost guest after the other, with all that lies in it (reading.go): its
+// threads (threads.go) give run and steal, summed over everything that ever ran
+// there, and its files (cpu.go, memory.go, io.go, …) the rest. What must survive
+// from one reading to the next, and only that, is in node, thread and guest.
+//
+// Whoever may make cgroups, in a container or in a session, decides what is
+// read here: what he can make of it is bounded (room.go), and files that are not
+// the host's own are looked at in the background (background.go).
 package cgroup
