@@ -40,7 +40,12 @@ func (o *options) check() error {
 			return fmt.Errorf("--%s=%v: %w", c.flag, c.value, c.err)
 		}
 	}
-	return nil
+	for _, on := range c.Sources {
+		if on {
+			return nil
+		}
+	}
+	return errors.New("--no-source.*: no source is left to read")
 }
 
 // checkProcFS looks for what every procfs has. The type of the file system is

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/virt-exporter/virt_exporter/collector"
 )
 
 // TestBadInputIsOneLine runs the program with what it cannot work with. DIR in
@@ -31,9 +33,9 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{"argument", "serve", "unexpected serve, try --help"},
 		{"unknown source", "--source.nope", "unknown long flag '--source.nope', try --help"},
 		{"source with a value", "--source.node=maybe", "unexpected maybe, try --help"},
-		{"log level", "--log.level=loud", "enum value must be one of debug,info,warn,error, got 'loud', try --help"},
-		{"log format", "--log.format=xml", "enum value must be one of logfmt,json, got 'xml', try --help"},
-		{"number", "--limit.guests=many", `strconv.ParseFloat: parsing "many": invalid syntax, try --help`},
+		{"log level", "--log.level=loud", "--log.level=loud: enum value must be one of debug,info,warn,error, got 'loud', try --help"},
+		{"log format", "--log.format=xml", "--log.format=xml: enum value must be one of logfmt,json, got 'xml', try --help"},
+		{"number", "--limit.guests=many", `--limit.guests=many: strconv.ParseFloat: parsing "many": invalid syntax, try --help`},
 		{"procfs missing", "--path.procfs=DIR/nope", "--path.procfs=DIR/nope: not procfs: open DIR/nope/stat: no such file or directory"},
 		{"procfs a file", "--path.procfs=DIR/file", "--path.procfs=DIR/file: not procfs: open DIR/file/stat: not a directory"},
 		{"procfs another directory", "--path.procfs=DIR/empty", "--path.procfs=DIR/empty: not procfs: open DIR/empty/stat: no such file or directory"},
@@ -143,5 +145,20 @@ func TestProcFSIsKnownByItsFiles(t *testing.T) {
 	}
 	if err := checkProcFS(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestNoSourceLeftIsOneLine(t *testing.T) {
+	var args []string
+	for _, name := range collector.SourceNames() {
+		args = append(args, "--no-source."+name)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), args, &stdout, &stderr, noListener); code != 1 {
+		t.Errorf("exit code %d, want 1", code)
+	}
+	const want = "virt_exporter: error: --no-source.*: no source is left to read\n"
+	if got := stderr.String(); got != want {
+		t.Errorf("stderr:\n got: %swant: %s", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -56,10 +57,25 @@ func parseFlags(args []string, stdout io.Writer) (*options, error) {
 		return nil, errAnswered
 	}
 	if err != nil {
-		return nil, err
+		return nil, nameFlag(app, args, err)
 	}
 	finish()
 	return opts, nil
+}
+
+// nameFlag puts the flag before what kingpin says of its value alone.
+func nameFlag(app *kingpin.Application, args []string, err error) error {
+	line, parseErr := app.ParseContext(args)
+	if parseErr != nil {
+		return err // which has the name
+	}
+	for _, e := range line.Elements {
+		f, ok := e.Clause.(*kingpin.FlagClause)
+		if ok && e.Value != nil && f.Model().Value.Set(*e.Value) != nil {
+			return fmt.Errorf("--%s=%s: %w", f.Model().Name, *e.Value, err)
+		}
+	}
+	return err
 }
 
 // addCollectorFlags adds the flags that fill cfg, with its values as defaults.

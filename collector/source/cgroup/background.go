@@ -14,9 +14,11 @@ const (
 	// for in the background.
 	backgroundWait = 100 * time.Millisecond
 
-	// backgroundMost is how many may be looked for at once. One that hangs
-	// keeps its place for as long as it does.
-	backgroundMost = 8
+	// backgroundMost is how many may be looked for at once, and ownerMost how
+	// many of one guest's or one user's. One that hangs keeps its place for as
+	// long as it does.
+	backgroundMost = 32
+	ownerMost      = 2
 )
 
 // background looks for names in file systems that are not the host's own, those
@@ -45,15 +47,20 @@ func (b *background) ask(g *guest) {
 		if look == nil {
 			return
 		}
+		owner := g.owner()
+		if owner.looking.Load() >= ownerMost {
+			return // another reading will ask again
+		}
 		select {
 		case b.places <- struct{}{}:
 		default:
-			return // all at work: another reading will ask again
+			return
 		}
+		owner.looking.Add(1)
 		answer := make(chan identity.Who, 1) // buffered: the guest may be gone
 		g.answer = answer
 		go func() {
-			defer func() { <-b.places }()
+			defer func() { owner.looking.Add(-1); <-b.places }()
 			answer <- look()
 		}()
 	}
@@ -64,6 +71,15 @@ func (b *background) ask(g *guest) {
 	case <-time.After(b.patience):
 	}
 	b.patience = max(b.patience-time.Since(began), 0)
+}
+
+// owner returns the room of whoever decides what g's files are: the guest
+// around it, or the user.
+func (g *guest) owner() *room {
+	if g.parent == nil {
+		return g.room
+	}
+	return g.outermost().node.room
 }
 
 // search returns what finds the identity of g, or nil where there is no way

@@ -121,7 +121,7 @@ func New(opts Options) (*Source, error) {
 		pods:       make(map[*node]*pod),
 		devices:    make(map[kernel.Device]device),
 		stacked:    make(map[string][]string),
-		dropped:    make(map[string]uint64),
+		dropped:    map[string]uint64{"limit": 0, "directories": 0},
 		out:        make([]model.Guest, 0, 64),
 		words:      make(map[string]string),
 	}

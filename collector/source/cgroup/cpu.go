@@ -14,6 +14,7 @@ type cpuState struct {
 	at        time.Duration // when the last reading of its threads began
 	readAt    time.Duration // the time of the last reading of its threads; 0 for never
 	readGen   uint64        // that reading
+	usageGen  uint64        // the last reading of its usage: what ran before it may be unread if this is not readGen
 	sweptGen  uint64        // the last one that listed them all
 	anyThread bool          // one was seen
 
@@ -56,31 +57,28 @@ const (
 func (s *Source) readUsage(g *guest) {
 	usage := s.usage(g)
 	_, known := usage.Get()
-	g.idle = known && usage == g.cpu.last && g.cpu.readAt != 0
+	g.idle = known && usage == g.cpu.last && g.cpu.readGen != 0 && g.cpu.readGen == g.cpu.usageGen
+	g.cpu.usageGen = s.gen
 	g.cpu.used = g.cpu.used || (known && g.cpu.last != (model.Opt{}) && usage != g.cpu.last)
 	g.cpu.last = usage
 }
 
+// usage returns the CPU time charged to g. On hybrid hosts v1 is asked first:
+// the unified hierarchy may have the cgroup and v1 alone its processes.
 func (s *Source) usage(g *guest) model.Opt {
-	if g.cpu.source != usageV1 && s.layout.usageV2(g) {
-		b := s.read(g, fileUsageV2)
-		var st kernel.CPUStat
-		if b == nil || !s.parsed(g, fileUsageV2, kernel.ParseCPUStat(b, &st)) {
-			return model.Opt{}
+	if g.cpu.source != usageV2 && s.layout.mode != unifiedMode {
+		usage := s.usageV1(g)
+		if usage != (model.Opt{}) || g.cpu.source == usageV1 {
+			return usage // a counter keeps its source
 		}
-		g.cpu.source = usageV2
-		if st.HasBandwidth && s.layout.cpu.v2 {
-			g.cpu.own = ownQuota{periods: model.Some(float64(st.NrPeriods)), throttled: model.Some(float64(st.NrThrottled))}
-			s.ownThrottled(g, float64(st.ThrottledUsec)/1e6)
-			if st.HasBurst {
-				g.cpu.own.burst = model.Some(float64(st.BurstUsec) / 1e6)
-			}
-		}
-		return model.Some(float64(st.UsageUsec) / 1e6)
 	}
-	if g.cpu.source == usageV2 {
-		return model.Opt{} // a counter keeps its source
+	if s.layout.unified.root == "" || !g.node.in(0) {
+		return model.Opt{}
 	}
+	return s.usageV2(g)
+}
+
+func (s *Source) usageV1(g *guest) model.Opt {
 	b := s.read(g, fileUsageV1)
 	if b == nil {
 		return model.Opt{}
@@ -90,21 +88,32 @@ func (s *Source) usage(g *guest) model.Opt {
 		return model.Opt{}
 	}
 	g.cpu.source = usageV1
-	return model.Some(float64(nsec) / 1e9)
+	return nanoseconds(nsec)
 }
 
-// usageV2 reports whether the unified hierarchy accounts the CPU time of g: it
-// does for every cgroup that it has, whichever controllers are on.
-func (l *layout) usageV2(g *guest) bool {
-	return l.unified.root != "" && (l.mode == unifiedMode || g.node.in(0))
+func (s *Source) usageV2(g *guest) model.Opt {
+	b := s.read(g, fileUsageV2)
+	var st kernel.CPUStat
+	if b == nil || !s.parsed(g, fileUsageV2, kernel.ParseCPUStat(b, &st)) {
+		return model.Opt{}
+	}
+	g.cpu.source = usageV2
+	if st.HasBandwidth && s.layout.cpu.v2 {
+		g.cpu.own = ownQuota{periods: model.Some(float64(st.NrPeriods)), throttled: model.Some(float64(st.NrThrottled))}
+		s.ownThrottled(g, float64(st.ThrottledUsec)/1e6)
+		if st.HasBurst {
+			g.cpu.own.burst = model.Some(float64(st.BurstUsec) / 1e6)
+		}
+	}
+	return model.Some(float64(st.UsageUsec) / 1e6)
 }
 
 // readCPU gives the CPU time of g, its usage and its threads having been read.
 func (s *Source) readCPU(g *guest, m *model.CPU) {
 	old := *m
 	*m = model.CPU{StealBy: m.StealBy[:0], Usage: g.cpu.last}
-	if g.idle && old.Throttled != (model.Opt{}) {
-		m.Throttled = old.Throttled // quotas hold only what wants to run
+	if g.idle && g.cpu.throttled == throttleLocal && old.Throttled != (model.Opt{}) {
+		m.Throttled = old.Throttled // its quotas hold only what wants to run; levels added up hold others too
 	} else {
 		s.readBandwidthV1(g)
 		m.Throttled = s.throttledTime(g)

@@ -88,6 +88,7 @@ func (s *Source) admit(n *node, m identity.Match) {
 	inside := n.room
 	if outer == nil {
 		inside = &room{maxDirs: tenantDirs, maxGuests: innerGuest}
+		n.move(n.room, inside)
 	}
 	n.guest = g
 	n.each(func(d *node) {

@@ -11,6 +11,7 @@ import (
 // through counters of ours because old kernels forget what removed sub-cgroups
 // had.
 type memoryState struct {
+	idle                                    bool // nothing ran before its last reading
 	majorFaults, refaultsAnon, refaultsFile counter
 }
 
@@ -20,11 +21,14 @@ type memoryState struct {
 func (s *Source) readMemory(g *guest, m *model.Memory) {
 	old := *m
 	usage, limit := s.readBytes(g, fileMemoryUsage), s.limitMemory(g)
-	if g.idle && usage == old.Usage && old.Anon != (model.Opt{}) && g.oom.logged == g.oom.loggedThen {
+	told := g.oom.logged + g.oom.carriedKilled
+	settled := g.idle && g.memory.idle // read once since it fell asleep: memory.stat lags behind by two seconds
+	g.memory.idle = g.idle
+	if settled && usage == old.Usage && old.Anon != (model.Opt{}) && told == g.oom.loggedThen {
 		m.Limit = limit
 		return
 	}
-	g.oom.loggedThen = g.oom.logged
+	g.oom.loggedThen = told
 	*m = model.Memory{Usage: usage, Limit: limit, Swap: s.readBytes(g, fileMemorySwap)}
 	s.readMemoryStat(g, m)
 	if s.layout.memory.v2 {

@@ -83,6 +83,9 @@ func (s *Source) askAgain(g *guest) time.Duration {
 func (s *Source) ask(g *guest) {
 	g.asked = s.now
 	if s.foreign(g) {
+		if g.parent != nil {
+			s.eye(g.parent)
+		}
 		s.background.ask(g)
 		return
 	}
@@ -122,6 +125,9 @@ func (s *Source) distinct(g *guest, name model.Name) model.Name {
 		if name.Guest = plain + "~" + suffix; !s.taken(name, g) {
 			break
 		}
+	}
+	for s.taken(name, g) {
+		name.Guest += "~"
 	}
 	return name
 }

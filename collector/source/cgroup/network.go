@@ -16,8 +16,8 @@ const maxInterfaces = 2
 // containers: given for each, it would be counted several times. The file is never kept open: that would
 // keep the namespace alive when the guest is gone.
 func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface {
-	if t, ok := s.threads[g.firstPID]; !ok || !t.guest.within(g) {
-		g.firstPID, g.netKnown = 0, false // it has exited: the next reading that sees a thread takes it
+	if !s.eye(g) {
+		g.netKnown = false
 	}
 	if g.firstPID == 0 || s.hostNet == 0 || g.match.PodUID != "" {
 		return dst
@@ -58,6 +58,18 @@ func traffic(bytes, packets, drops uint64) model.Traffic {
 	return model.Traffic{
 		Bytes: model.Some(float64(bytes)), Packets: model.Some(float64(packets)), Drops: model.Some(float64(drops)),
 	}
+}
+
+// eye reports whether firstPID is still a thread of g in this reading: else it
+// may be a stranger's number by now, and the next reading that sees a thread of
+// g takes that.
+func (s *Source) eye(g *guest) bool {
+	t, ok := s.threads[g.firstPID]
+	if ok && t.guest.within(g) && (t.seen == s.gen || t.guest.idle) {
+		return true
+	}
+	g.firstPID = 0
+	return false
 }
 
 // word returns a string for a name that comes again and again.

@@ -73,7 +73,7 @@ func (s *Source) explainPods() {
 			p.seen, p.kills, p.whole = s.gen, 0, true
 		}
 		p.kills += g.oom.kills.last
-		p.whole = p.whole && (g.oom.readGen == s.gen || g.idle)
+		p.whole = p.whole && (g.oom.readGen == s.gen || g.idle && g.visited == s.gen)
 	}
 	for _, p := range s.pods {
 		if p.seen != s.gen {

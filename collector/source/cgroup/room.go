@@ -1,6 +1,9 @@
 package cgroup
 
-import "strings"
+import (
+	"strings"
+	"sync/atomic"
+)
 
 // room bounds what the owner of a part of the tree can make the exporter look
 // at: whoever may make cgroups, the root of a container or a user with a
@@ -8,6 +11,7 @@ import "strings"
 type room struct {
 	dirs, guests       int
 	maxDirs, maxGuests int
+	looking            atomic.Int32 // names looked for in the background
 }
 
 const (
@@ -24,6 +28,20 @@ func (r *room) enter() bool {
 	}
 	r.dirs++
 	return true
+}
+
+// move gives the directories below n, found before n was known for a guest, to
+// the room of that guest.
+func (n *node) move(from, to *room) {
+	if n.room != from {
+		return
+	}
+	n.room = to
+	from.dirs -= len(n.children)
+	to.dirs += len(n.children)
+	for _, c := range n.children {
+		c.move(from, to)
+	}
 }
 
 // admits reports whether there is a place for a guest.

@@ -27,6 +27,9 @@ func (s *Source) readThread(g *guest, n *node, tid int32) bool {
 		if t.seen == s.gen {
 			return true // it moved while we read, or another hierarchy has shown it
 		}
+		if t.guest != g && t.guest.idle && t.guest.within(g) && len(s.layout.walked) > 1 {
+			return true // another hierarchy has it in a guest that was left alone
+		}
 		now, ok := s.schedstat(t, tid)
 		if ok && now.RunNsec >= t.run && now.WaitNsec >= t.wait {
 			s.credit(g, t, now, s.delayed(t, tid))
@@ -100,6 +103,9 @@ func (s *Source) meet(g *guest, n *node, t *thread, tid int32, now kernel.Scheds
 	since := g.cpu.readAt
 	if since == 0 {
 		since = s.prevWalkAt // the guest was not there yet
+		if s.walkedAt != s.now {
+			since = s.walkedAt // this walk was cut
+		}
 	}
 	if since == 0 || (g.atStart && g.cpu.readAt == 0) {
 		return
@@ -118,7 +124,8 @@ func (s *Source) meet(g *guest, n *node, t *thread, tid int32, now kernel.Scheds
 //
 // A thread cannot run for longer than the time that has passed. One that seems
 // to have done so has taken the number of its process's leader by exec, with a
-// past of its own that was counted under its own number.
+// past of its own that was counted under its own number. A past shorter than
+// the interval cannot be told and counts twice.
 func (s *Source) credit(g *guest, t *thread, now kernel.Schedstat, delayed uint64) {
 	run, wait := now.RunNsec-t.run, now.WaitNsec-t.wait
 	if run > 0 || wait > 0 {
