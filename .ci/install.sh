@@ -26,16 +26,32 @@ wanted=(
 	/usr/lib/podman/netavark netavark
 	busybox busybox-static
 	promtool prometheus
+	qemu-system-x86_64 qemu-system-x86
 )
+
+# A kernel for the virtual machine of the tests, unpacked and not installed.
+kernel=/var/cache/virt_exporter/vmlinuz
+get_kernel() {
+	[ "$(dpkg --print-architecture)" = amd64 ] || return 0
+	local package dir
+	package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	(cd "$dir" && apt-get download -q "$package" && dpkg -x ./*.deb tree)
+	mkdir -p "${kernel%/*}"
+	cp "$dir"/tree/boot/vmlinuz-* "$kernel"
+	rm -rf "$dir"
+}
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
 	command -v "${wanted[i]}" >/dev/null || missing+=("${wanted[i + 1]}")
 done
-if [ ${#missing[@]} = 0 ]; then
+if [ ${#missing[@]} = 0 ] && [ -e "$kernel" ]; then
 	echo "== all components are there"
 	exit 0
 fi
 apt-get update -q -o DPkg::Lock::Timeout=120 || echo "== apt-get update failed: going on with the lists that are there"
+[ -e "$kernel" ] || get_kernel || echo "== no kernel can be had for the virtual machine"
 packages=()
 for package in "${missing[@]}"; do
 	if apt-cache show "$package" >/dev/null 2>&1; then

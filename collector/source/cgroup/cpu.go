@@ -124,14 +124,16 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 	if s.nodeLimits(g.node).cpuCores != (model.Opt{}) || own.periods.Or(0) > 0 { // no quota of its own, no periods
 		m.Periods, m.ThrottledPeriods, m.Burst = own.periods, own.throttled, own.burst
 	}
-	if g.cpu.readGen != s.gen || !s.features.seen(featureThreads) || (g.cpu.used && !g.cpu.anyThread) {
-		return // not seen, or it ran and nobody was seen running
+	if g.cpu.readGen != s.gen {
+		return
 	}
-	s.addSteal(g, m)
+	g.cpu.split.update(s.now, g.cpu.run, g.cpu.wait, m.Throttled, m.CPUs.Or(1), g.atStart)
+	if s.features.seen(featureThreads) && (g.cpu.anyThread || !g.cpu.used) {
+		s.addSteal(g, m) // else it ran and nobody was seen running
+	}
 }
 
 func (s *Source) addSteal(g *guest, m *model.CPU) {
-	g.cpu.split.update(s.now, g.cpu.run, g.cpu.wait, m.Throttled, m.CPUs.Or(1), g.atStart)
 	m.Run, m.Steal = nanoseconds(g.cpu.run), nanoseconds(g.cpu.wait)
 	if g.cpu.throttled != throttleUnknown {
 		m.StealBy = append(m.StealBy, model.Stolen{

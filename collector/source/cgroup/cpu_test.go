@@ -223,3 +223,35 @@ func TestThrottledTimeDoesNotFallWithALevelThatCannotBeRead(t *testing.T) {
 		f.write(level, "usage_usec 1\nnr_periods 5\nnr_throttled 1\nthrottled_usec 500000000\n")
 	}
 }
+
+func TestAQuotaExplainsWhatWasBeforeTheFirstReading(t *testing.T) {
+	f, s, _ := one(t)
+	path := "/docker/" + id("bb")
+	f.cgroup(path)
+	f.docker(id("bb"), "late")
+	f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\nnr_periods 10\nnr_throttled 9\nthrottled_usec 2500000\n")
+	f.threads(path, 200)
+	f.thread(200, 2, 4, f.now+time.Second)
+	g := f.read(s)["late"]
+	want(t, "steal", g.CPU.Steal, 4)
+	if part := g.CPU.StealBy[0]; part.Seconds != 2.5 {
+		t.Errorf("throttle explains %v, want 2.5", part.Seconds)
+	}
+}
+
+func TestAQuotaExplainsTheFirstThreadsOfAGuestThatWasEmpty(t *testing.T) {
+	f := newFake(t)
+	path := "/docker/" + id("bb")
+	f.cgroup(path)
+	f.docker(id("bb"), "late")
+	s := f.open()
+	f.read(s) // nobody runs anywhere yet
+	f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\nnr_periods 10\nnr_throttled 9\nthrottled_usec 2500000\n")
+	f.threads(path, 200)
+	f.thread(200, 2, 4, f.now+time.Second)
+	g := f.read(s)["late"]
+	want(t, "steal", g.CPU.Steal, 4)
+	if part := g.CPU.StealBy[0]; part.Seconds != 2.5 {
+		t.Errorf("throttle explains %v, want 2.5", part.Seconds)
+	}
+}
