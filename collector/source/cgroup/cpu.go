@@ -17,6 +17,7 @@ type cpuState struct {
 	usageGen  uint64        // the last reading of its usage: what ran before it may be unread if this is not readGen
 	sweptGen  uint64        // the last one that listed them all
 	anyThread bool          // one was seen
+	elsewhere bool          // its threads are in v1 alone: the unified hierarchy knows nothing of them
 
 	source   usageSource
 	last     model.Opt // CPU time charged, as last read
@@ -72,7 +73,7 @@ func (s *Source) usage(g *guest) model.Opt {
 			return usage // a counter keeps its source
 		}
 	}
-	if s.layout.unified.root == "" || !g.node.in(0) {
+	if s.layout.unified.root == "" || !g.node.in(0) || g.cpu.elsewhere {
 		return model.Opt{}
 	}
 	return s.usageV2(g)

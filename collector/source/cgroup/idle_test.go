@@ -146,3 +146,20 @@ func TestDirectoriesOfAGuestThatWasFoundLateAreItsOwn(t *testing.T) {
 		t.Errorf("%d directories of the host and %d of the guest are left", host, own)
 	}
 }
+
+func TestUsageOfAHierarchyThatHasNoneOfTheThreadsIsUnknown(t *testing.T) {
+	f := newFakeV1(t)
+	f.write("sys/fs/cgroup/unified/cgroup.controllers", "\n")
+	path := "/docker/" + id("aa")
+	f.write("sys/fs/cgroup/unified"+path+"/cgroup.threads", "")
+	f.write("sys/fs/cgroup/unified"+path+"/cpu.stat", "usage_usec 0\n") // and none in cpuacct
+	f.write("sys/fs/cgroup/cpu"+path+"/tasks", "300\n")
+	f.thread(300, 1, 1, time.Minute)
+	f.idle = true
+	s := f.open()
+	f.read(s)
+	f.thread(300, 3, 4, time.Minute)
+	g := f.read(s)[id("aa")[:12]]
+	want(t, "run", g.CPU.Run, 2)
+	wantAbsent(t, "usage", g.CPU.Usage)
+}

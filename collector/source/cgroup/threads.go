@@ -37,7 +37,7 @@ func (s *Source) readThreads(g *guest) {
 // readOwned reads the threads of n and of the directories below that hold no
 // guest of their own. It is false if some of them could not be read.
 func (s *Source) readOwned(g *guest, n *node) bool {
-	tids, whole := s.listThreads(n)
+	tids, whole := s.listThreads(g, n)
 	read := 0
 	for _, tid := range tids {
 		if s.readThread(g, n, tid) {
@@ -70,7 +70,7 @@ func (s *Source) gone(n *node) bool {
 
 // listThreads returns the threads of a directory. cgroup.threads of v2 and
 // tasks of v1 list them all at once, so that no process need be looked into.
-func (s *Source) listThreads(n *node) (tids []int32, ok bool) {
+func (s *Source) listThreads(g *guest, n *node) (tids []int32, ok bool) {
 	s.tids, ok = s.tids[:0], true
 	for i, h := range s.layout.walked {
 		if !n.in(i) {
@@ -97,6 +97,7 @@ func (s *Source) listThreads(n *node) (tids []int32, ok bool) {
 		switch {
 		case err == nil:
 			if len(s.tids) > 0 {
+				g.cpu.elsewhere = g.cpu.elsewhere || (!h.v2 && n.in(0) && s.layout.walked[0].v2)
 				return s.tids, true
 			}
 		case kernel.Gone(err), kernel.Unsupported(err):
