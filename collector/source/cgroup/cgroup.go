@@ -76,6 +76,7 @@ type Source struct {
 	errs        []error
 	failed      int
 	threadsRead int
+	unplaced    []string // cgroups of OOM kills in which no guest is known yet
 
 	// Reused from reading to reading.
 	tids   []int32
@@ -145,6 +146,7 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	if err := s.walk(ctx); err != nil {
 		s.fail(err)
 	}
+	s.placeKills()
 	s.arrange()
 	s.readPods()
 	if err := s.nameFresh(ctx); err != nil {

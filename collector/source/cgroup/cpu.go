@@ -119,6 +119,9 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 		s.readBandwidthV1(g)
 		m.Throttled = s.throttledTime(g)
 	}
+	if m.Throttled != (model.Opt{}) {
+		s.features.saw(featureThrottling, s.now) // whichever file it came from
+	}
 	m.LimitCores, m.CPUs = s.limitCores(g), s.cpus(g)
 	m.Weight = s.weight(g)
 	own := &g.cpu.own

@@ -23,7 +23,7 @@ const (
 	numFeatures
 )
 
-// featureTexts gives the name and, for a person, the remedy for each reason.
+// featureText gives the name and, for a person, the remedy for each reason.
 func featureText(f feature) (name string, remedies map[model.Reason]string) {
 	const privilege = "run as root, or grant CAP_DAC_READ_SEARCH"
 	controller := func(c string) map[model.Reason]string {

@@ -163,3 +163,31 @@ func TestUsageOfAHierarchyThatHasNoneOfTheThreadsIsUnknown(t *testing.T) {
 	want(t, "run", g.CPU.Run, 2)
 	wantAbsent(t, "usage", g.CPU.Usage)
 }
+
+func TestWhatCanBeSeenIsStillKnownWhileAllSleep(t *testing.T) {
+	f, s, path := one(t)
+	f.write("sys/fs/cgroup"+path+"/cpu.stat.local", "throttled_usec 0\n")
+	f.read(s)
+	f.idle = true
+	for range 5 {
+		f.read(s)
+		known := make(map[string]bool)
+		for _, feature := range s.features.list(s.now, s.opts.Recheck) {
+			known[feature.Name] = feature.Reason == model.Available
+		}
+		if !known["thread_schedstat"] || !known["cpu_throttling"] {
+			t.Fatalf("features while all sleep: %v", known)
+		}
+	}
+}
+
+func TestThreadsThatAllExitWhileTheyAreReadAreNoGap(t *testing.T) {
+	f, s, path := one(t)
+	f.thread(100, 51, 22, time.Minute)
+	f.read(s)
+	f.threads(path, 100)
+	f.remove("proc/100") // after the list was made
+	g := f.read(s)["web"]
+	want(t, "run", g.CPU.Run, 1)
+	want(t, "steal", g.CPU.Steal, 2)
+}

@@ -13,8 +13,8 @@ const maxInterfaces = 2
 
 // readNetwork reads the interfaces of a guest that has a network namespace of
 // its own, through its oldest process. That of a pod belongs to none of its
-// containers: given for each, it would be counted several times. The file is never kept open: that would
-// keep the namespace alive when the guest is gone.
+// containers: given for each, it would be counted several times. The file is
+// never kept open: that would keep the namespace alive when the guest is gone.
 func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface {
 	if !s.eye(g) {
 		g.netKnown = false

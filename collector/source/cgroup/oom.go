@@ -154,22 +154,49 @@ func (l *kernelLog) each(f func(kernel.OOMKill)) {
 	}
 }
 
-// readKernelLog counts the kills that the kernel's log tells of.
+// readKernelLog counts the kills that the kernel's log tells of, for the guests
+// that are known. It comes before the walk, which lets go of those that died of
+// them. Where nobody is known yet, the walk may find a guest that was born since
+// the last one, and lives.
 func (s *Source) readKernelLog() {
 	if s.log != nil {
 		s.log.each(func(k kernel.OOMKill) { s.logged(k.TaskMemcg) })
 	}
 }
 
-// logged counts a kill in the cgroup at path, for the guest there and those
-// around it, whether it is there, was there or was never seen.
-func (s *Source) logged(path string) {
-	if n := s.find(path); n != nil && n.owner != nil {
-		for g := n.owner; g != nil; g = g.parent {
-			g.oom.logged++
+// placeKills counts the kills of those whom the log told of and nobody knew,
+// once the walk has been made.
+func (s *Source) placeKills() {
+	for _, path := range s.unplaced {
+		if !s.loggedLive(path) {
+			s.loggedPast(path)
 		}
-		return
 	}
+	s.unplaced = s.unplaced[:0]
+}
+
+// logged counts a kill in the cgroup at path.
+func (s *Source) logged(path string) {
+	if !s.loggedLive(path) {
+		s.unplaced = append(s.unplaced, path)
+	}
+}
+
+// loggedLive counts a kill for the guest that is at path and those around it,
+// and reports whether there is one.
+func (s *Source) loggedLive(path string) bool {
+	n := s.find(path)
+	if n.owner == nil {
+		return false
+	}
+	for g := n.owner; g != nil; g = g.parent {
+		g.oom.logged++
+	}
+	return true
+}
+
+// loggedPast counts a kill for the guest that was at path or was never seen.
+func (s *Source) loggedPast(path string) {
 	for end := 1; end <= len(path); end++ {
 		if end < len(path) && path[end] != '/' {
 			continue
@@ -215,8 +242,7 @@ func (s *Source) killedEnded(name model.Name) {
 	e.until = s.now + keepEnded
 }
 
-// find returns the deepest known directory at or above path that lies in a
-// guest, or nil.
+// find returns the deepest known directory at or above path.
 func (s *Source) find(path string) *node {
 	n := s.root
 	for rest := strings.TrimPrefix(path, "/"); rest != ""; {

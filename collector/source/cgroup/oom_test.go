@@ -126,3 +126,14 @@ func TestIOOfStackedDevicesIsCountedOnceAndLimitsAreRead(t *testing.T) {
 	want(t, "limit", g.IO[0].WriteLimit.RequestsPerSecond, 50)
 	wantAbsent(t, "no limit", g.IO[0].ReadLimit.BytesPerSecond)
 }
+
+func TestAKillInAContainerThatIsNewAndLivesCountsOnce(t *testing.T) {
+	f, s, _ := one(t)
+	path := "/docker/" + id("ee")
+	f.cgroup(path)
+	f.docker(id("ee"), "fresh")
+	f.oomKills(path, 1, 1)
+	s.logged(path) // it was born, and lost a process, since the last walk
+	want(t, "kills", f.read(s)["fresh"].Memory.Events.OOMKill, 1)
+	want(t, "kills later", f.read(s)["fresh"].Memory.Events.OOMKill, 1)
+}

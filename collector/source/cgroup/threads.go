@@ -18,6 +18,9 @@ func (s *Source) readThreads(g *guest) {
 	}
 	if g.idle {
 		g.cpu.readAt, g.cpu.readGen = s.now, s.gen
+		if g.cpu.anyThread {
+			s.features.saw(featureThreads, s.now) // as it would be again
+		}
 		return
 	}
 	if s.features.foreignThreads() {
@@ -45,8 +48,8 @@ func (s *Source) readOwned(g *guest, n *node) bool {
 		}
 	}
 	s.threadsRead += read
-	if len(tids) > 0 && read == 0 {
-		whole = s.gone(n) // all have exited meanwhile, or /proc hides them
+	if len(tids) > 0 && read == 0 && !g.cpu.anyThread {
+		whole = s.gone(n) // /proc hides them, or all have exited meanwhile
 	}
 	for _, c := range n.children {
 		if c.owner == g && !s.readOwned(g, c) {
