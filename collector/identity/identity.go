@@ -13,8 +13,8 @@ import (
 // Match is what the path of one cgroup directory says of it. All strings are
 // valid UTF-8: what is not stands there as U+FFFD.
 type Match struct {
-	// Kind is container, or vm for the paths of virtual machines: they are
-	// recognised so that they are not taken for containers, and the fields
+	// Kind is container, or vm for the paths of virtual machines: what those are
+	// called is the business of who reads their processes, and the fields
 	// below are empty for them.
 	Kind model.Kind
 

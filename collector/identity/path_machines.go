@@ -6,9 +6,9 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// matchVM knows the directories of virtual machines. What they are called is
-// the business of those that read virtual machines, hence nothing but the kind
-// is told.
+// matchVM knows the directories of virtual machines. Their paths often have but a
+// part of a name, hence nothing but the kind is told; Resolve makes the best of
+// it.
 func matchVM(p place, name string) (Match, bool) {
 	if _, _, ok := vmName(p, name); !ok {
 		return Match{}, false

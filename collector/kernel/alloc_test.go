@@ -17,6 +17,9 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		maxima = make([]IOMax, 0, 8)
 		pids   = make([]int32, 0, 64)
 		netdev = make([]NetDev, 0, 8)
+		nodes  = make([]NodeBytes, 0, 8)
+		status Status
+		where  ProcCgroup
 	)
 	for _, tc := range []struct {
 		name, file string
@@ -30,6 +33,10 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		{"ParseMemoryEvents", "memory.events", func(b []byte) error { return ParseMemoryEvents(b, &events) }},
 		{"ParseOOMControl", "memory.oom_control", func(b []byte) error { _, _, err := ParseOOMControl(b); return err }},
 		{"ParseThreadStat", "stat", func(b []byte) error { return ParseThreadStat(b, &thread) }},
+		{"ThreadComm", "stat", func(b []byte) error { ThreadComm(b); return nil }},
+		{"ParseStatus", "status", func(b []byte) error { return ParseStatus(b, &status) }},
+		{"ParseProcCgroup", "proc.cgroup", func(b []byte) error { return ParseProcCgroup(b, &where) }},
+		{"ParseNUMAStatV1", "memory.numa_stat.v1", func(b []byte) error { _, err := ParseNUMAStatV1(b, 4096, nodes[:0]); return err }},
 		{"ParseSchedstat", "schedstat", func(b []byte) error { _, err := ParseSchedstat(b); return err }},
 		{"ParsePIDs", "cgroup.threads", func(b []byte) error { _, err := ParsePIDs(b, pids[:0]); return err }},
 		{"ParseIOStat", "io.stat", func(b []byte) error { _, err := ParseIOStat(b, ios[:0]); return err }},
@@ -53,6 +60,7 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		{"ParseSigned", "-1\n", func(b []byte) error { _, err := ParseSigned(b); return err }},
 		{"ParseCPUMax", "50000 100000\n", func(b []byte) error { _, _, _, err := ParseCPUMax(b); return err }},
 		{"ParseCPUStatLocal", "throttled_usec 12\n", func(b []byte) error { _, _, err := ParseCPUStatLocal(b); return err }},
+		{"ParseNUMAStat", "anon N0=1 N1=2\nfile N0=3 N1=4\n", func(b []byte) error { _, err := ParseNUMAStat(b, nodes[:0]); return err }},
 		{"ParseIOMax", "8:0 rbps=max wbps=1 riops=max wiops=max\n", func(b []byte) error { _, err := ParseIOMax(b, maxima[:0]); return err }},
 		{"ParseKmsgOOM of other records", "6,1,2,-;usb 1-1: new device\n", func(b []byte) error { ParseKmsgOOM(b); return nil }},
 	} {

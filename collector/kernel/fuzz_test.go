@@ -175,7 +175,10 @@ func FuzzParsePIDs(f *testing.F) {
 
 func FuzzParseThreadStat(f *testing.F) {
 	seed(f, []string{"stat", "stat.kthread"}, threadStat("a\nb) c"), threadStat(""))
-	dirty := ThreadStat{StartTicks: 1, BlkioDelayTicks: 2, UserTicks: 3, SystemTicks: 4, PPID: 5, State: 'Z'}
+	dirty := ThreadStat{
+		StartTicks: 1, BlkioDelayTicks: 2, UserTicks: 3, SystemTicks: 4, GuestTicks: 6, HasGuest: true,
+		MajorFaults: 7, Flags: 8, PPID: 5, State: 'Z',
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, ok := checkStruct(t, b, dirty, ParseThreadStat, func(s ThreadStat) []string {
 			return []string{formatThreadStat(") R 1\n(x", s)}
@@ -184,11 +187,14 @@ func FuzzParseThreadStat(f *testing.F) {
 			t.Errorf("%q gives %+v", b, s)
 		}
 		// Nobody gets to choose the numbers by choosing the name.
-		forged := ThreadStat{StartTicks: math.MaxUint64, PPID: 1, State: 'R'}
+		forged := ThreadStat{StartTicks: math.MaxUint64, Flags: math.MaxUint32, GuestTicks: 9, HasGuest: true, PPID: 1, State: 'R'}
 		text := formatThreadStat(string(b), forged) + "\n"
 		var got ThreadStat
 		if err := ParseThreadStat([]byte(text), &got); err != nil || got != forged {
 			t.Errorf("a thread named %q gives %+v, %v", b, got, err)
+		}
+		if comm, ok := ThreadComm([]byte(text)); !ok || string(comm) != string(b) {
+			t.Errorf("a thread named %q is called %q, %t", b, comm, ok)
 		}
 	})
 }
@@ -196,9 +202,26 @@ func FuzzParseThreadStat(f *testing.F) {
 // formatThreadStat writes the fields as the kernel does, those of no interest
 // as zeros.
 func formatThreadStat(comm string, s ThreadStat) string {
-	zeros := func(n int) string { return strings.Repeat(" 0", n) }
-	return "1 (" + comm + ") " + string([]byte{s.State}) + fmt.Sprintf(" %d", s.PPID) + zeros(fieldUser-fieldPPID-1) +
-		fmt.Sprintf(" %d %d", s.UserTicks, s.SystemTicks) + zeros(fieldStart-fieldSystem-1) +
-		fmt.Sprintf(" %d", s.StartTicks) + zeros(fieldBlkioDelay-fieldStart-1) +
-		fmt.Sprintf(" %d", s.BlkioDelayTicks) + zeros(10)
+	var text strings.Builder
+	text.WriteString("1 (" + comm + ") " + string([]byte{s.State}))
+	at := fieldState
+	put := func(n int, v uint64) {
+		text.WriteString(strings.Repeat(" 0", n-at-1) + fmt.Sprintf(" %d", v))
+		at = n
+	}
+	put(fieldPPID, uint64(s.PPID))
+	put(fieldFlags, uint64(s.Flags))
+	put(fieldMajorFaults, s.MajorFaults)
+	put(fieldUser, s.UserTicks)
+	put(fieldSystem, s.SystemTicks)
+	put(fieldStart, s.StartTicks)
+	put(fieldBlkioDelay, s.BlkioDelayTicks)
+	if s.HasGuest {
+		put(fieldGuest, s.GuestTicks)
+		put(lastField, 0)
+	}
+	return text.String()
 }
+
+// lastField is the last field of /proc/PID/stat of today's kernels.
+const lastField = 52

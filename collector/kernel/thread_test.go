@@ -1,6 +1,9 @@
 package kernel
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func parsePIDs(b []byte) ([]int32, error)                { return ParsePIDs(b, nil) }
 func parseThreadStat(b []byte) (s ThreadStat, err error) { err = ParseThreadStat(b, &s); return s, err }
@@ -42,20 +45,29 @@ func TestParsePIDsAppends(t *testing.T) {
 // threadStat is a line of /proc/TID/stat for a thread of that name.
 func threadStat(comm string) string {
 	return "12 (" + comm + ") S 7 8 9 0 -1 4194560 1 2 3 4 50 60 1 2 20 0 1 0 4242 5 6 7" +
-		" 1 1 1 1 1 0 0 0 0 0 0 0 17 1 0 0 99 0 0 1 1 1 1 1 1 1 0\n"
+		" 1 1 1 1 1 0 0 0 0 0 0 0 17 1 0 0 99 40 0 1 1 1 1 1 1 1 0\n"
 }
 
 func TestParseThreadStat(t *testing.T) {
-	want := ThreadStat{StartTicks: 4242, BlkioDelayTicks: 99, UserTicks: 50, SystemTicks: 60, PPID: 7, State: 'S'}
+	want := ThreadStat{
+		StartTicks: 4242, BlkioDelayTicks: 99, UserTicks: 50, SystemTicks: 60, GuestTicks: 40, HasGuest: true,
+		MajorFaults: 3, Flags: 4194560, PPID: 7, State: 'S',
+	}
+	old := want
+	old.GuestTicks, old.HasGuest = 0, false
 	whole := threadStat("cat")
 	run(t, []parseCase[ThreadStat]{
-		{"real", string(fixture(t, "stat")), ThreadStat{StartTicks: 185794, PPID: 14121, State: 'R'}, nil},
-		{"kernel thread", string(fixture(t, "stat.kthread")), ThreadStat{StartTicks: 22, State: 'S'}, nil},
+		{"real", string(fixture(t, "stat")), ThreadStat{StartTicks: 185794, HasGuest: true, Flags: 4194304, PPID: 14121, State: 'R'}, nil},
+		{"kernel thread", string(fixture(t, "stat.kthread")), ThreadStat{StartTicks: 22, HasGuest: true, Flags: 2129984, State: 'S'}, nil},
 		{"plain name", whole, want, nil},
 		{"name with blanks and parentheses", threadStat(") R 1 (x) "), want, nil},
 		{"name with a newline", threadStat("a\nb"), want, nil},
 		{"no name", threadStat(""), want, nil},
+		{"before Linux 2.6.24 without guest time", before(whole, " 40 0 1 1") + "\n", old, nil},
 		{"empty", "", ThreadStat{}, ErrEmpty},
+		{"nothing after the last blank", before(whole, "40 0 1 1") + "\n", ThreadStat{}, ErrTruncated},
+		{"guest time that is no number", before(whole, "40 0 1 1") + "x\n", ThreadStat{}, ErrMalformed},
+		{"flags too large", "12 (cat) S 7 8 9 0 -1 4294967296 1\n", ThreadStat{}, ErrMalformed},
 		{"cut off", withoutNewline([]byte(whole)), ThreadStat{}, ErrTruncated},
 		{"too few fields", "12 (cat) S 7 8 9\n", ThreadStat{}, ErrTruncated},
 		{"nothing after a blank", "12 (cat) \n", ThreadStat{}, ErrTruncated},
@@ -63,6 +75,40 @@ func TestParseThreadStat(t *testing.T) {
 		{"parent too large", "12 (cat) S 2147483648 1\n", ThreadStat{}, ErrMalformed},
 		{"state of two letters", "12 (cat) SS 1\n", ThreadStat{}, ErrMalformed},
 	}, parseThreadStat)
+}
+
+func TestKernelThreadIsToldByItsFlags(t *testing.T) {
+	for name, want := range map[string]bool{"stat": false, "stat.kthread": true} {
+		var s ThreadStat
+		if err := ParseThreadStat(fixture(t, name), &s); err != nil || s.Kernel() != want {
+			t.Errorf("%s: %t, %v, want %t", name, s.Kernel(), err, want)
+		}
+	}
+}
+
+func TestThreadComm(t *testing.T) {
+	for in, want := range map[string]string{
+		threadStat("CPU 0/KVM"):    "CPU 0/KVM",
+		threadStat(") R 1 (x) "):   ") R 1 (x) ",
+		threadStat("a\nb"):         "a\nb",
+		threadStat(""):             "",
+		threadStat("\xff\x00(sd-"): "\xff\x00(sd-",
+		"":                         "none",
+		"12 cat S":                 "none",
+		"12 )cat( S":               "none",
+		"12 (cat":                  "none",
+	} {
+		comm, ok := ThreadComm([]byte(in))
+		if got := string(comm); ok && got != want || ok != (want != "none") {
+			t.Errorf("%q: got %q, %t, want %q", in, got, ok, want)
+		}
+	}
+}
+
+// before returns what stands before the first sep.
+func before(s, sep string) string {
+	head, _, _ := strings.Cut(s, sep)
+	return head
 }
 
 func BenchmarkParseSchedstat(b *testing.B) {

@@ -5,6 +5,7 @@ type CPU struct {
 	Usage Opt // charged to the guest, helpers included
 	Run   Opt // time on a CPU of exactly the threads that Steal is taken of
 	Steal Opt // thread-seconds in which work was runnable and did not run
+	Guest Opt // in guest mode; absent where the hypervisor does not account it
 
 	// StealBy splits Steal: its increases sum to the increase of Steal.
 	StealBy []Stolen
@@ -18,6 +19,7 @@ type CPU struct {
 	// the cgroups above it, as the kernel counts it per CPU queue: it is not
 	// in thread-seconds and must not be subtracted from Steal.
 	Throttled        Opt
+	ThrottledVCPUs   Opt // the part of it that held vCPUs, where that is known; not exposed
 	Periods          Opt // enforcement periods of the guest's own quota
 	ThrottledPeriods Opt
 	Burst            Opt

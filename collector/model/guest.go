@@ -43,6 +43,22 @@ type Guest struct {
 	IO        []DeviceIO
 	IODelay   Opt // seconds that its tasks were blocked on block I/O
 	Network   []Interface
+
+	// Of virtual machines only.
+	VMM       VMM
+	HaltPoll  HaltPoll
+	Exits     []Exits
+	Disks     []Disk
+	Shares    []Share
+	OpenStack *OpenStack // nil where Nova does not run it
+
+	// Migrating and MonitorAnswers are 0 or 1. MonitorAnswers says whether the
+	// hypervisor's monitor could be asked in the last reading.
+	Migrating, MonitorAnswers Opt
+
+	// Within is the path of the cgroup in which its processes run, for finding
+	// the guest around it. It is not exposed.
+	Within string
 }
 
 // Info describes a guest. What is unknown is empty.
@@ -80,8 +96,11 @@ type State string
 
 // The states.
 const (
-	Running State = "running"
-	Paused  State = "paused"
-	ShutOff State = "shut_off"
-	Crashed State = "crashed"
+	Running      State = "running"
+	Paused       State = "paused" // by a person, by a migration or because the storage failed
+	Blocked      State = "blocked"
+	ShuttingDown State = "shutting_down"
+	ShutOff      State = "shut_off"
+	Crashed      State = "crashed"
+	Suspended    State = "suspended" // by the guest's own power management
 )

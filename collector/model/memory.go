@@ -13,6 +13,15 @@ type Memory struct {
 	RefaultsFile Opt
 
 	Events MemoryEvents
+
+	// Of virtual machines only.
+	Balloon        Opt // what the guest has now
+	BalloonMaximum Opt // what it was configured with
+	Available      Opt // what the guest itself reports as usable
+	BalloonUpdated Opt // when it last reported, in seconds since the epoch
+	GuestSwapIn    Opt // swapping inside the guest
+	GuestSwapOut   Opt
+	NUMA           []NodeMemory
 }
 
 // MemoryEvents counts what the kernel's memory controller did to a guest.

@@ -13,7 +13,12 @@ type Node struct {
 
 	Pressure Pressure
 	Memory   Opt // bytes
-	OOMKills Opt
+
+	// What the virtual machines that are not shut off were given, for
+	// overcommit. MemoryAllocated is absent unless every one's is known.
+	VCPUsAllocated  Opt
+	MemoryAllocated Opt // bytes
+	OOMKills        Opt
 }
 
 // Role says what a machine is.
