@@ -1,0 +1,212 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
+)
+
+// daemon is one libvirt daemon, which is read by one round at a time. But for
+// current and last, which are Read's, everything belongs to the round under way.
+type daemon struct {
+	endpoint *endpoint
+	metadata []metadataPath
+	timeout  time.Duration
+	now      func() time.Time
+
+	ctx     context.Context //nolint:containedctx // ends with the source, not with a reading
+	stop    context.CancelCauseFunc
+	running sync.WaitGroup // the round and the requests that are not answered
+
+	current *round // the one that was begun last, or nil
+	last    *round // the one that ended last, or nil
+
+	conn     *conn         // nil while there is none
+	held     []*conn       // those whose request was late
+	patience time.Duration // for the bulk call
+
+	seen    bool          // it has been connected to once
+	lastErr error         // why there is no connection
+	delay   time.Duration // from the last attempt to the next
+	retryAt time.Time
+
+	inventory inventory
+}
+
+// The time from one attempt to connect to the next.
+const (
+	leastDelay = time.Second
+	mostDelay  = 30 * time.Second
+)
+
+func newDaemon(ctx context.Context, e *endpoint, opts *Options, metadata []metadataPath) *daemon {
+	d := &daemon{endpoint: e, metadata: metadata, timeout: opts.Timeout, patience: opts.Timeout, now: opts.Now}
+	d.ctx, d.stop = context.WithCancelCause(ctx)
+	d.inventory.domains = make(map[uuid]*domain)
+	return d
+}
+
+// round is one reading of a daemon. What it brings is there when it is done, and
+// does not change any more.
+type round struct {
+	done    chan struct{}
+	ended   time.Time
+	records []record
+	whole   bool // records has every domain there is
+	driver  string
+	scope   string
+	noBulk  bool
+	err     error
+	absent  bool // nobody named the daemon, and it has never been there
+
+	taken bool // Read has made guests of it
+}
+
+// begin returns the round under way, or a new one.
+func (d *daemon) begin() *round {
+	if d.current != nil {
+		select {
+		case <-d.current.done:
+			d.last = d.current
+		default:
+			return d.current
+		}
+	}
+	r := &round{done: make(chan struct{})}
+	d.current = r
+	d.running.Go(func() {
+		defer close(r.done)
+		d.read(r)
+		r.absent = d.endpoint.assumed && !d.seen && isAbsent(r.err)
+		r.ended = d.now()
+	})
+	return r
+}
+
+// await waits for a round as long as the context allows and reports whether it
+// has ended.
+func (d *daemon) await(ctx context.Context, r *round) bool {
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		select {
+		case <-r.done: // both: it was in time
+		default:
+			return false
+		}
+	}
+	d.last = r
+	return true
+}
+
+// close ends the daemon's round and connections, and waits until they have.
+func (d *daemon) close() {
+	d.stop(errClosed)
+	if d.current != nil {
+		<-d.current.done
+	}
+	for _, c := range d.held {
+		c.close()
+	}
+	d.held = nil
+	d.drop()
+	d.running.Wait()
+}
+
+// connect makes a connection unless there is one. While the last attempt is too
+// recent, its error is this one's too.
+func (d *daemon) connect() error {
+	if d.conn != nil && !d.conn.broken() {
+		return nil
+	}
+	d.drop()
+	if err := d.ctx.Err(); err != nil {
+		return context.Cause(d.ctx)
+	}
+	if wait := d.retryAt.Sub(d.now()); wait > 0 && d.lastErr != nil {
+		return fmt.Errorf("%w (next attempt in %v)", d.lastErr, wait.Round(time.Second))
+	}
+	c, err := d.open()
+	if err != nil {
+		d.failed(err)
+		return err
+	}
+	d.conn, d.seen = c, true
+	return nil
+}
+
+// drop closes the connection.
+func (d *daemon) drop() {
+	if d.conn != nil {
+		d.conn.close()
+		d.conn = nil
+	}
+}
+
+// failed notes that the daemon could not be talked to, and when that is to be
+// tried again: ever later, and not at the same moment on many hosts.
+func (d *daemon) failed(err error) {
+	d.lastErr = err
+	d.delay = min(max(2*d.delay, leastDelay), mostDelay)
+	d.retryAt = d.now().Add(d.delay/2 + rand.N(d.delay/2))
+}
+
+// worked notes that the daemon answers.
+func (d *daemon) worked() { d.lastErr, d.delay = nil, 0 }
+
+// describe says which daemon an error is of.
+func (d *daemon) describe(err error) error { return fmt.Errorf("libvirt %s: %w", d.endpoint.text, err) }
+
+// failure returns what went wrong in a round. A daemon that nobody named and that
+// has never been there is no failure: its socket was left behind.
+func (d *daemon) failure(r *round) error {
+	switch {
+	case r.err == nil:
+		return nil
+	case r.absent:
+		return &source.Unavailable{
+			Reason: model.NoDaemon, Remedy: "start the daemon, or turn the source libvirt off", Err: d.describe(r.err),
+		}
+	}
+	return d.describe(r.err)
+}
+
+// ailing is how long a reading waits for a daemon that did not answer the last
+// time: the scrape is not for it alone, and the round goes on.
+const ailing = time.Second
+
+// stale is how long figures may be used that no newer ones replace.
+const stale = time.Minute
+
+// collect returns what is to be used of a round that has begun: what it brought,
+// or, if it is late, what the one before brought if that is not too old. It
+// returns nil if there is nothing.
+func (d *daemon) collect(ctx context.Context, r *round) (*round, error) {
+	before := d.last
+	if before != nil && !before.whole {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, ailing)
+		defer cancel()
+	}
+	if d.await(ctx, r) {
+		return r, d.failure(r)
+	}
+	if before == nil || before.records == nil {
+		return nil, d.describe(fmt.Errorf("the daemon is late: %w", context.Cause(ctx)))
+	}
+	age := d.now().Sub(before.ended)
+	if age > stale {
+		return nil, d.describe(fmt.Errorf("the daemon is late, and what is known of it is %v old", age.Round(time.Second)))
+	}
+	return before, d.describe(fmt.Errorf("the daemon is late: its figures are %v old", age.Round(time.Second)))
+}
+
+// errHeld is the error of a request that is not made because others wait for
+// their answers.
+var errHeld = errors.New("earlier requests are not answered yet")

@@ -1,0 +1,25 @@
+// Package libvirt reads the domains of libvirt daemons: libvirtd, or the modular
+// daemons, of this host or of others.
+//
+// The daemon is the part of a host that hangs. Its bulk call asks every QEMU in
+// turn and waits for each without a limit, its client library has no deadlines
+// either, and each call that hangs keeps one of the daemon's twenty workers. So:
+//
+//   - A daemon is read by one round at a time, in the background (daemon.go).
+//     Read waits for the round as long as its context allows and no longer. A
+//     late round goes on, and a later Read has what it brought.
+//   - A request that is not answered in time is held: its connection is kept, to
+//     know when the answer comes, and nothing else is sent over it. Others go on
+//     over a new connection with NOWAIT, by which the daemon passes over those
+//     that somebody waits for already. So one stuck domain costs one request and
+//     its own figures, however often there is a scrape. With two held requests
+//     nobody's monitor is asked any more (hold.go).
+//   - Whatever comes from a daemon is checked before the client library sees it
+//     (guard.go, shape.go): it allocates and panics as it is told to.
+//
+// A round lists the domains, makes one bulk call for those that are active, and
+// asks a bounded number of domains for their XML, which says what does not
+// change often (inventory.go). Drivers that have no bulk call are asked domain by
+// domain (singly.go). The round brings what libvirt said; Read makes guests of
+// it (guests.go), so that nothing is written that a caller still reads.
+package libvirt
