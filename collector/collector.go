@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,6 +14,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 )
 
 // Collector reads the sources and exposes what they read.
@@ -22,6 +24,7 @@ type Collector struct {
 
 	turn   turn // held while the structures below and the readers are in use
 	closed bool
+	began  time.Time
 
 	host     host
 	guests   *table[model.Guest]
@@ -40,12 +43,20 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 	if cfg.MaxGuests <= 0 {
 		cfg.MaxGuests = defaultMaxGuests
 	}
-	labels, err := labelNames(cfg.GuestLabels)
+	metadata, err := libvirt.MetadataKeys(cfg.Libvirt.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.Libvirt.CheckURIs(); err != nil {
+		return nil, err
+	}
+	labels, err := labelNames(slices.Concat(cfg.GuestLabels, metadata))
 	if err != nil {
 		return nil, err
 	}
 	c := &Collector{
 		turn:    newTurn(),
+		began:   time.Now(),
 		guests:  newTable(guestRows(labels)),
 		nodes:   newTable(nodeRows()),
 		sources: newTable(sourceRows()),
@@ -126,8 +137,7 @@ func (c *Collector) expose() {
 	c.families = c.nodes.end(c.families)
 
 	c.guests.begin()
-	for i := range c.host.guests {
-		g := &c.host.guests[i]
+	for _, g := range c.host.guests {
 		c.guests.add(g.Name, g)
 	}
 	c.families = c.guests.end(c.families)

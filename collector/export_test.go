@@ -1,13 +1,17 @@
 package collector
 
 import (
+	"context"
 	"flag"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
+	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 	"github.com/virt-exporter/virt_exporter/collector/source/node"
+	"github.com/virt-exporter/virt_exporter/collector/source/vmm"
 )
 
 // Update makes the tests write the files that they otherwise compare with.
@@ -18,6 +22,7 @@ var Update = flag.Bool("update", false, "write golden files and METRICS.md anew"
 type Pinned struct {
 	SinceBoot func() time.Duration
 	CPUID     string
+	DialUnix  func(context.Context, string) (net.Conn, error)
 }
 
 // NewPinned returns a collector that sees nothing of the machine it runs on.
@@ -37,6 +42,16 @@ func NewPinned(cfg Config, logger *slog.Logger, p Pinned) (*Collector, error) {
 				return cgroup.New(cgroup.Options{
 					ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, Labels: c.GuestLabels,
 					MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(), Now: p.SinceBoot,
+				})
+			}
+		case "libvirt":
+			r.open = func(c Config) (source.Source, error) {
+				return libvirt.New(libvirt.Options{RootFS: c.RootFS, DialUnix: p.DialUnix})
+			}
+		case "vmm":
+			r.open = func(c Config) (source.Source, error) {
+				return vmm.New(vmm.Options{
+					ProcFS: c.ProcFS, RootFS: c.RootFS, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(), Now: p.SinceBoot,
 				})
 			}
 		}

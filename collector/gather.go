@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
-
-	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
 // gather returns all families. They are the collector's own and belong to the
@@ -69,19 +68,17 @@ func (c *Collector) await(ctx context.Context, waits []pending) {
 // merge puts the readings together and exposes them, unless that was done
 // already for another scrape.
 func (c *Collector) merge(v *visit) {
-	readings := make([]model.Reading, len(c.readers))
+	views := make([]view, len(c.readers))
 	current := true
 	for i, r := range c.readers {
-		readings[i] = r.settle(v)
+		views[i] = view{source: r.name, reading: r.settle(v), health: &r.health}
+		views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
 		current = current && r.shown
 	}
 	if current {
 		return
 	}
-	c.host.reset()
-	for i, r := range c.readers {
-		c.host.add(readings[i], &r.health)
-	}
+	c.host.merge(views, time.Since(c.began))
 	c.expose()
 	for _, r := range c.readers {
 		r.shown = r.last == nil || v.recent(r.last)

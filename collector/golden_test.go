@@ -1,7 +1,9 @@
 package collector_test
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/virt-exporter/virt_exporter/collector"
 	"github.com/virt-exporter/virt_exporter/fixtures/hostfs"
+	"github.com/virt-exporter/virt_exporter/fixtures/libvirtd"
 )
 
 const (
@@ -48,6 +51,7 @@ func TestGolden(t *testing.T) {
 					got = e.scrape(t)
 					if exists(later) {
 						h.Apply(t, later)
+						e.reload()
 						time.Sleep(between)
 						got = e.scrape(t)
 					}
@@ -73,16 +77,36 @@ func TestGoldenShowsEveryFamily(t *testing.T) {
 	}
 }
 
+// daemonOf returns the libvirt daemon of a host that has a directory for it, and
+// what makes it read that anew.
+func daemonOf(t *testing.T, h *hostfs.Host) (daemon *libvirtd.Server, reload func()) {
+	t.Helper()
+	daemon = new(libvirtd.Server)
+	dir := filepath.Join(h.Root, "run/libvirt/domains")
+	reload = func() {
+		if exists(dir) {
+			if err := daemon.Load(dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	reload()
+	t.Cleanup(daemon.Stop)
+	return daemon, reload
+}
+
 // exporter is a collector of a host of the fixtures and its endpoint.
 type exporter struct {
 	handler http.Handler
 	root    string
+	reload  func()
 }
 
 // start starts an exporter that ends with the test.
 func start(t *testing.T, h *hostfs.Host) exporter {
 	t.Helper()
 	began := time.Now()
+	daemon, reload := daemonOf(t, h)
 	c, err := collector.NewPinned(collector.Config{
 		ProcFS: h.ProcFS(), SysFS: h.SysFS(), RootFS: h.Root,
 		GuestLabels: []string{"com.docker.compose.service", "team"},
@@ -90,6 +114,7 @@ func start(t *testing.T, h *hostfs.Host) exporter {
 	}, slog.New(slog.DiscardHandler), collector.Pinned{
 		SinceBoot: func() time.Duration { return uptime + time.Since(began) },
 		CPUID:     h.Note("cpuid"),
+		DialUnix:  func(context.Context, string) (net.Conn, error) { return daemon.Dial(), nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +124,7 @@ func start(t *testing.T, h *hostfs.Host) exporter {
 			t.Error(err)
 		}
 	})
-	return exporter{c.Handler(collector.HandlerOpts{}), h.Root}
+	return exporter{c.Handler(collector.HandlerOpts{}), h.Root, reload}
 }
 
 // scrape returns the exposition but for the families that the process and the

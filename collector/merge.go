@@ -1,41 +1,136 @@
 package collector
 
-import "github.com/virt-exporter/virt_exporter/collector/model"
+import (
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
 
 // host is everything that one scrape knows.
 type host struct {
 	node    *model.Node
-	guests  []model.Guest
+	guests  []*model.Guest
 	sources []*health
-	seen    map[model.Name]struct{}
+	seen    map[model.Name]int // the place in guests
+	kin     kin                // virtual machines, which several sources know
+	nodeNow model.Node         // the machine, with what was allocated of it
 }
 
-// reset empties h and keeps its memory.
-func (h *host) reset() {
+// view is what one source read for this scrape.
+type view struct {
+	source  string
+	reading model.Reading
+
+	// answered is false while it is not known what the source has to say: it is
+	// late, or was cut short. One that is not available has answered: nothing.
+	answered bool
+	health   *health
+}
+
+// lists reports whether the source was read and lists guests.
+func (v *view) lists() bool { return v.answered && v.reading.Guests != nil }
+
+// merge puts the readings of all sources together, as of now. The views stand in
+// the order of the openers.
+func (h *host) merge(views []view, now time.Duration) {
 	h.node = nil
 	h.guests = h.guests[:0]
 	h.sources = h.sources[:0]
 	if h.seen == nil {
-		h.seen = make(map[model.Name]struct{})
+		h.seen = make(map[model.Name]int)
 	}
 	clear(h.seen)
+	h.kin.begin(views, now)
+	for i := range views {
+		v := &views[i]
+		h.sources = append(h.sources, v.health)
+		if v.reading.Node != nil && h.node == nil {
+			h.node = v.reading.Node
+		}
+		for j := range v.reading.Guests {
+			if g := &v.reading.Guests[j]; g.Kind == model.VM {
+				h.kin.meet(i, g)
+			} else {
+				h.add(g, v.health)
+			}
+		}
+	}
+	for _, m := range h.kin.merge() {
+		h.place(&m.guest)
+		h.add(&m.guest, m.health)
+	}
+	h.allocate(views)
 }
 
-// add puts the reading of one source to what is there. A guest that an earlier
-// source has given under the same name is left out: two series of one name
-// would spoil the whole exposition.
-func (h *host) add(r model.Reading, health *health) {
-	h.sources = append(h.sources, health)
-	if r.Node != nil && h.node == nil {
-		h.node = r.Node
+// add lists a guest. One that an earlier source has given under the same name
+// is left out: two series of one name would spoil the whole exposition. What a
+// later source alone knows of a container, its state, is added to it.
+func (h *host) add(g *model.Guest, health *health) {
+	at, taken := h.seen[g.Name]
+	if !taken {
+		h.seen[g.Name] = len(h.guests)
+		h.guests = append(h.guests, g)
+		return
 	}
-	for i := range r.Guests {
-		g := &r.Guests[i]
-		if _, taken := h.seen[g.Name]; taken {
-			health.duplicates++
+	if first := h.guests[at]; g.Kind == model.Container && g.Runtime == libvirtLXC && first.State == "" {
+		first.State = g.State
+		return
+	}
+	health.duplicates++
+}
+
+// libvirtLXC is the runtime of the containers that both cgroups and libvirt show.
+const libvirtLXC = "libvirt-lxc"
+
+// place finds the container in which a virtual machine runs, if it runs in one:
+// its cgroup is that container's or below it. Its pod is the machine's too.
+func (h *host) place(vm *model.Guest) {
+	if vm.Within == "" || vm.Info.Parent != "" {
+		return
+	}
+	var around *model.Guest
+	for _, g := range h.guests {
+		if g.Kind == model.Container && (around == nil || len(g.Info.Cgroup) > len(around.Info.Cgroup)) && within(vm.Within, g.Info.Cgroup) {
+			around = g
+		}
+	}
+	if around == nil {
+		return
+	}
+	vm.Info.Parent = around.String()
+	if vm.Info.KubePod == "" {
+		vm.Info.KubeNamespace, vm.Info.KubePod = around.Info.KubeNamespace, around.Info.KubePod
+	}
+}
+
+// within reports whether the cgroup at path is dir or lies below it.
+func within(path, dir string) bool {
+	return dir != "" && len(path) >= len(dir) && path[:len(dir)] == dir && (len(path) == len(dir) || path[len(dir)] == '/')
+}
+
+// allocate adds up what the virtual machines of this host were given. Memory is
+// a sum only if every one's is known: a part of it would say that there is room.
+func (h *host) allocate(views []view) {
+	listed := false
+	for i := range views {
+		listed = listed || views[i].lists() && (views[i].source == sourceVMM || views[i].source == sourceLibvirt)
+	}
+	if h.node == nil || !listed {
+		return
+	}
+	cpus, memory, known := 0.0, 0.0, true
+	for _, g := range h.guests {
+		if g.Kind != model.VM || g.VMHost != "" || g.Ended || g.State == model.ShutOff || g.State == model.Crashed {
 			continue
 		}
-		h.seen[g.Name] = struct{}{}
-		h.guests = append(h.guests, *g)
+		cpus += g.CPU.CPUs.Or(0)
+		size, ok := g.Memory.BalloonMaximum.Get()
+		memory, known = memory+size, known && ok
 	}
+	h.nodeNow = *h.node
+	h.nodeNow.VCPUsAllocated = model.Some(cpus)
+	if known {
+		h.nodeNow.MemoryAllocated = model.Some(memory)
+	}
+	h.node = &h.nodeNow
 }

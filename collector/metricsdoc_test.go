@@ -80,9 +80,12 @@ func sections() []section {
 	return []section{
 		{"Guests: identity", guestsIntro, strip(infoRows(nil))},
 		{"Guests: CPU", "", strip(cpuRows())},
+		{"Guests: what running a virtual machine costs", "", strip(vmmRows())},
 		{"Guests: pressure", "", strip(pressureRows())},
 		{"Guests: I/O", "", strip(ioRows())},
+		{"Guests: disks and shares of virtual machines", "", strip(diskRows())},
 		{"Guests: memory", "", strip(memoryRows())},
+		{"Guests: memory of virtual machines", "", strip(balloonRows())},
 		{"Guests: network", "", strip(networkRows())},
 		{"This machine", nodeIntro, strip(nodeRows())},
 		{"The exporter", "", strip(sourceRows())},
@@ -90,7 +93,7 @@ func sections() []section {
 }
 
 const (
-	guestsIntro = "Every family of a guest carries `kind` (`vm`, `container`), `runtime` (`docker`, `podman`, `containerd`, `lxc`, …) and `guest`,\n" +
+	guestsIntro = "Every family of a guest carries `kind` (`vm`, `container`), `runtime` (`qemu`, `firecracker`, `docker`, `podman`, `lxc`, …) and `guest`,\n" +
 		"the name that a person uses, unique within kind and runtime. All else that describes a guest is on `virt_guest_info` alone: join on\n" +
 		"`(instance, vm_host, kind, runtime, guest)`. Container labels that the operator names are there as `label_…`.\n"
 	nodeIntro = "What the exporter runs on: a host, a virtual machine or a container.\n"

@@ -20,7 +20,7 @@ const (
 // guestRows is the table of everything that is said of guests. labels are the
 // label names made of the allow-listed container labels.
 func guestRows(labels []string) []row[model.Guest] {
-	return slices.Concat(infoRows(labels), cpuRows(), pressureRows(), ioRows(), memoryRows(), networkRows())
+	return slices.Concat(infoRows(labels), cpuRows(), vmmRows(), pressureRows(), ioRows(), diskRows(), memoryRows(), balloonRows(), networkRows())
 }
 
 // labelNames makes label names of container labels: label_ and the key, with
@@ -56,7 +56,7 @@ func infoRows(labels []string) []row[model.Guest] {
 		{
 			name: "virt_guest_info", typ: gauge, core: true, labels: names,
 			help: "What is known of a guest, always 1. What is unknown is empty; parent is kind/runtime/guest of the guest around it.",
-			from: "cgroup paths and the engines' files",
+			from: "cgroup paths and the engines' files; command lines of hypervisors; libvirt's domain XML",
 			values: func(g *model.Guest, s *series) {
 				i := &g.Info
 				values := make([]string, 0, 16)
@@ -82,14 +82,49 @@ func infoRows(labels []string) []row[model.Guest] {
 		},
 		{
 			name: "virt_guest_state", typ: gauge, labels: []string{"state"},
-			help: "Whether the guest is in this state. A paused container is one whose cgroup is frozen.",
-			from: "cgroup.events, freezer.state",
+			help: "Whether the guest is in this state. A paused container is one whose cgroup is frozen; what a virtual machine does only libvirt knows.",
+			from: "cgroup.events, freezer.state; libvirt state.state",
 			values: func(g *model.Guest, s *series) {
-				if g.State != "" {
-					s.bool(g.State == model.Running, string(model.Running))
-					s.bool(g.State == model.Paused, string(model.Paused))
+				if g.State == "" {
+					return
+				}
+				for _, state := range statesOf(g.Kind) {
+					s.bool(g.State == state, string(state))
 				}
 			},
 		},
+		{
+			name: "virt_guest_migrating", typ: gauge,
+			help:   "Whether the virtual machine is on its way from or to another host: it may then be there too, paused.",
+			from:   "libvirt state.reason",
+			values: func(g *model.Guest, s *series) { s.add(g.Migrating) },
+		},
+		{
+			name: "virt_guest_monitor_answers", typ: gauge,
+			help:   "Whether the hypervisor's monitor answered libvirt lately. Where it does not, what only the monitor knows is absent.",
+			from:   "libvirt: what the bulk call leaves out",
+			values: func(g *model.Guest, s *series) { s.add(g.MonitorAnswers) },
+		},
+		{
+			name: "virt_guest_openstack_info", typ: gauge,
+			labels: []string{"name", "flavor", "project_name", "project_id", "user_name", "user_id", "root_type", "root_id"},
+			help:   "What OpenStack Nova says of a virtual machine, always 1.",
+			from:   "libvirt's domain XML, metadata of Nova",
+			values: func(g *model.Guest, s *series) {
+				if o := g.OpenStack; o != nil {
+					s.add1(o.Name, o.Flavor, o.Project, o.ProjectID, o.User, o.UserID, o.RootType, o.RootID)
+				}
+			},
+		},
+	}
+}
+
+// statesOf lists the states in which a guest of a kind can be.
+func statesOf(k model.Kind) []model.State {
+	if k == model.Container {
+		return []model.State{model.Running, model.Paused}
+	}
+	return []model.State{
+		model.Running, model.Blocked, model.Paused, model.ShuttingDown, model.ShutOff, model.Crashed, model.Suspended,
 	}
 }

@@ -7,19 +7,19 @@ func cpuRows() []row[model.Guest] {
 		{
 			name: "virt_guest_cpu_usage_seconds_total", typ: counter, core: true,
 			help:   "CPU time charged to the guest, helpers included.",
-			from:   "cpu.stat, cpuacct.usage",
+			from:   "cpu.stat, cpuacct.usage; /proc/PID/stat of a virtual machine without a cgroup of its own",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Usage) },
 		},
 		{
 			name: "virt_guest_cpu_run_seconds_total", typ: counter, core: true,
 			help:   "Time on a CPU of exactly those threads of which steal is taken. steal / (run + steal) is the steal ratio.",
-			from:   "/proc/TID/schedstat, summed over all threads",
+			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Run) },
 		},
 		{
 			name: "virt_guest_cpu_steal_seconds_total", typ: counter, core: true,
-			help:   "Thread-seconds in which CPU work of the guest was runnable and did not run, its own quota and its own other threads included.",
-			from:   "/proc/TID/schedstat, summed over all threads",
+			help:   "Thread-seconds in which CPU work of the guest was runnable and did not run, its own quota and its own other threads included. For a virtual machine it is what KVM reports to it as steal.",
+			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads; libvirt vcpu.N.delay where /proc may not be read",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Steal) },
 		},
 		{
@@ -43,7 +43,7 @@ func cpuRows() []row[model.Guest] {
 		{
 			name: "virt_guest_cpu_throttled_seconds_total", typ: counter, core: true,
 			help:   "Time that CPU quotas held the guest, its own and those above it, per CPU queue as the kernel counts it. Not thread-seconds: never subtract it from steal.",
-			from:   "cpu.stat.local, or cpu.stat of every level before Linux 6.6",
+			from:   "cpu.stat.local, or cpu.stat of every level before Linux 6.6; libvirt's vcpuN, emulator and iothreadN groups included",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Throttled) },
 		},
 		{
@@ -66,8 +66,8 @@ func cpuRows() []row[model.Guest] {
 		},
 		{
 			name: "virt_guest_cpu_limit_cores", typ: gauge,
-			help:   "Smallest CPU quota over the guest's levels, in CPUs. Absent when unlimited.",
-			from:   "cpu.max, cpu.cfs_quota_us",
+			help:   "Smallest CPU quota over the guest's levels, in CPUs; the sum of its vCPUs' is one of them. Absent when unlimited.",
+			from:   "cpu.max, cpu.cfs_quota_us; libvirt's <cputune>",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.LimitCores) },
 		},
 		{
@@ -79,7 +79,7 @@ func cpuRows() []row[model.Guest] {
 		{
 			name: "virt_guest_cpus", typ: gauge, core: true,
 			help:   "vCPUs; for a container the CPUs of its effective cpuset.",
-			from:   "cpuset.cpus.effective, or that of the next level above",
+			from:   "cpuset.cpus.effective, or that of the next level above; vCPU threads, libvirt vcpu.current",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.CPUs) },
 		},
 		{

@@ -17,16 +17,16 @@ func ioRows() []row[model.Guest] {
 	limit := func(g *model.Guest, s *series, value func(*model.IOLimit) model.Opt) {
 		for i := range g.IO {
 			d := &g.IO[i]
-			s.add(value(&d.ReadLimit), d.Device, "read")
-			s.add(value(&d.WriteLimit), d.Device, "write")
-			s.add(value(&d.TotalLimit), d.Device, "total")
+			s.add(value(&d.ReadLimit), d.Device, "read", string(d.Layer))
+			s.add(value(&d.WriteLimit), d.Device, "write", string(d.Layer))
+			s.add(value(&d.TotalLimit), d.Device, "total", string(d.Layer))
 		}
 	}
 	return []row[model.Guest]{
 		{
 			name: "virt_guest_io_requests_total", typ: counter, core: true, labels: labels,
 			help: "Completed I/O requests. Layer host is the host's bottom block device, guest the virtual device.",
-			from: "io.stat, blkio.throttle.io_serviced_recursive",
+			from: "io.stat, blkio.throttle.io_serviced_recursive; libvirt block.N.{rd,wr,fl}.reqs",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Requests, device, op, layer) })
 			},
@@ -34,23 +34,23 @@ func ioRows() []row[model.Guest] {
 		{
 			name: "virt_guest_io_bytes_total", typ: counter, core: true, labels: labels,
 			help: "Bytes of completed I/O requests.",
-			from: "io.stat, blkio.throttle.io_service_bytes_recursive",
+			from: "io.stat, blkio.throttle.io_service_bytes_recursive; libvirt block.N.{rd,wr}.bytes",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Bytes, device, op, layer) })
 			},
 		},
 		{
 			name: "virt_guest_io_seconds_total", typ: counter, core: true, labels: labels,
-			help: "Summed time of completed I/O requests.",
-			from: "not yet: needs eBPF or libvirt",
+			help: "Summed time of completed I/O requests: with several at once it outruns the clock.",
+			from: "libvirt block.N.{rd,wr,fl}.times",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Seconds, device, op, layer) })
 			},
 		},
 		{
 			name: "virt_guest_io_latency_seconds", typ: histo, core: true, labels: labels,
-			help: "Latency of I/O requests.",
-			from: "not yet: needs eBPF or libvirt",
+			help: "Latency of I/O requests. A bin of libvirt's counts in the bucket of its upper end.",
+			from: "libvirt ≥ 11.10 block.N.latency_histogram, where <driver><statistics> asks for it",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.histogram(o.Latency, device, op, layer) })
 			},
@@ -62,17 +62,17 @@ func ioRows() []row[model.Guest] {
 			values: func(g *model.Guest, s *series) { s.add(g.IODelay) },
 		},
 		{
-			name: "virt_guest_io_limit_bytes_per_second", typ: gauge, labels: []string{"device", "op"},
-			help: "Cap on the guest's throughput on a device of the host. Absent when unlimited.",
-			from: "io.max, blkio.throttle.*_bps_device",
+			name: "virt_guest_io_limit_bytes_per_second", typ: gauge, labels: []string{"device", "op", "layer"},
+			help: "Cap on the guest's throughput on a device of the host, or of its own (layer guest). Absent when unlimited.",
+			from: "io.max, blkio.throttle.*_bps_device; libvirt <iotune>",
 			values: func(g *model.Guest, s *series) {
 				limit(g, s, func(l *model.IOLimit) model.Opt { return l.BytesPerSecond })
 			},
 		},
 		{
-			name: "virt_guest_io_limit_requests_per_second", typ: gauge, labels: []string{"device", "op"},
-			help: "Cap on the guest's requests on a device of the host. Absent when unlimited.",
-			from: "io.max, blkio.throttle.*_iops_device",
+			name: "virt_guest_io_limit_requests_per_second", typ: gauge, labels: []string{"device", "op", "layer"},
+			help: "Cap on the guest's requests on a device of the host, or of its own (layer guest). Absent when unlimited.",
+			from: "io.max, blkio.throttle.*_iops_device; libvirt <iotune>",
 			values: func(g *model.Guest, s *series) {
 				limit(g, s, func(l *model.IOLimit) model.Opt { return l.RequestsPerSecond })
 			},

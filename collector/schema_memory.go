@@ -7,7 +7,7 @@ func memoryRows() []row[model.Guest] {
 		{
 			name: "virt_guest_memory_usage_bytes", typ: gauge, core: true,
 			help:   "Container: memory charged to it, page cache included. VM: resident on the host, hugetlb included, swapped out excluded.",
-			from:   "memory.current, memory.usage_in_bytes",
+			from:   "memory.current, memory.usage_in_bytes; /proc/PID/status (VmRSS and HugetlbPages) of a virtual machine",
 			values: func(g *model.Guest, s *series) { s.add(g.Memory.Usage) },
 		},
 		{
@@ -19,7 +19,7 @@ func memoryRows() []row[model.Guest] {
 		{
 			name: "virt_guest_memory_anon_bytes", typ: gauge, core: true,
 			help:   "Anonymous memory, which can only be swapped out.",
-			from:   "memory.stat",
+			from:   "memory.stat; /proc/PID/status (RssAnon) of a virtual machine without a cgroup of its own",
 			values: func(g *model.Guest, s *series) { s.add(g.Memory.Anon) },
 		},
 		{
@@ -31,13 +31,13 @@ func memoryRows() []row[model.Guest] {
 		{
 			name: "virt_guest_memory_swap_bytes", typ: gauge, core: true,
 			help:   "Memory of the guest that the host has swapped out.",
-			from:   "memory.swap.current, memory.stat of v1",
+			from:   "memory.swap.current, memory.stat of v1; /proc/PID/status (VmSwap, without shared memory) of a virtual machine without a cgroup of its own",
 			values: func(g *model.Guest, s *series) { s.add(g.Memory.Swap) },
 		},
 		{
 			name: "virt_guest_memory_major_faults_total", typ: counter, core: true,
 			help:   "Page faults that had to read from disk, on the host.",
-			from:   "memory.stat",
+			from:   "memory.stat; /proc/PID/stat of a virtual machine without a cgroup of its own",
 			values: func(g *model.Guest, s *series) { s.add(g.Memory.MajorFaults) },
 		},
 		{

@@ -11,7 +11,7 @@ func networkRows() []row[model.Guest] {
 			s.add(value(&n.Transmit), n.Name, "transmit")
 		}
 	}
-	const own = "/proc/PID/net/dev, where the guest has a network namespace of its own; its first two interfaces"
+	const own = "/proc/PID/net/dev, where the guest has a network namespace of its own; its first two interfaces; libvirt net.N"
 	return []row[model.Guest]{
 		{
 			name: "virt_guest_network_bytes_total", typ: counter, labels: labels,

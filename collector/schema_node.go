@@ -56,6 +56,18 @@ func nodeRows() []row[model.Node] {
 			values: func(n *model.Node, s *series) { s.add(n.Memory) },
 		},
 		{
+			name: "virt_node_vcpus_allocated", typ: gauge, core: true,
+			help:   "vCPUs of the virtual machines of this machine that are not shut off.",
+			from:   "virt_guest_cpus",
+			values: func(n *model.Node, s *series) { s.add(n.VCPUsAllocated) },
+		},
+		{
+			name: "virt_node_memory_allocated_bytes", typ: gauge, core: true,
+			help:   "Memory with which the virtual machines of this machine that are not shut off were configured. Absent unless that of each is known.",
+			from:   "virt_guest_memory_balloon_maximum_bytes",
+			values: func(n *model.Node, s *series) { s.add(n.MemoryAllocated) },
+		},
+		{
 			name: "virt_node_oom_kills_total", typ: counter,
 			help:   "Processes killed for want of memory, of this machine or of a cgroup.",
 			from:   "/proc/vmstat",

@@ -5,7 +5,9 @@ import (
 
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
+	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 	"github.com/virt-exporter/virt_exporter/collector/source/node"
+	"github.com/virt-exporter/virt_exporter/collector/source/vmm"
 )
 
 // opener makes a source, or says why this host has none of its kind.
@@ -14,8 +16,8 @@ type opener struct {
 	open func(Config) (source.Source, error)
 }
 
-// openers is the list of all sources. Where two know the same guest, the one
-// that stands first is believed.
+// openers is the list of all sources. Where two know the same container, the one
+// that stands first is believed; for virtual machines see precedence.
 func openers() []opener {
 	return []opener{
 		{"node", func(c Config) (source.Source, error) {
@@ -26,11 +28,26 @@ func openers() []opener {
 		{"cgroup", func(c Config) (source.Source, error) {
 			return cgroup.New(cgroup.Options{
 				ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS,
-				Labels: c.GuestLabels, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(),
+				Labels: c.GuestLabels, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() - c.openFiles()/vmmFiles,
+			})
+		}},
+		{"vmm", func(c Config) (source.Source, error) {
+			return vmm.New(vmm.Options{
+				ProcFS: c.ProcFS, RootFS: c.RootFS, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() / vmmFiles,
+			})
+		}},
+		{"libvirt", func(c Config) (source.Source, error) {
+			return libvirt.New(libvirt.Options{
+				URIs: c.Libvirt.URIs, RootFS: c.RootFS, Timeout: c.Libvirt.Timeout, MaxGuests: c.MaxGuests,
+				Metadata: c.Libvirt.Metadata, LabelOffset: len(c.GuestLabels),
 			})
 		}},
 	}
 }
+
+// vmmFiles is the part of the open files that is for virtual machines: one in so
+// many.
+const vmmFiles = 4
 
 // SourceNames returns the names of all sources, in the order of the list.
 func SourceNames() []string {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
 
@@ -30,6 +31,9 @@ func (o *options) check() error {
 		{"guest.label", "", checkLabels(c.GuestLabels)},
 		{"limit.guests", c.MaxGuests, checkLeast(c.MaxGuests, 1)},
 		{"limit.open-files", c.MaxOpenFiles, checkLeast(c.MaxOpenFiles, 0)},
+		{"libvirt.uri", "", c.Libvirt.CheckURIs()},
+		{"libvirt.metadata", "", c.Libvirt.CheckMetadata()},
+		{"libvirt.timeout", c.Libvirt.Timeout, checkTimeout(c.Libvirt.Timeout)},
 		{"vm-key", c.VMKey, checkVMKey(c.VMKey)},
 		{"web.max-requests", o.server.maxRequests, checkLeast(o.server.maxRequests, 0)},
 		{"web.telemetry-path", o.server.telemetryPath, checkTelemetryPath(o.server.telemetryPath)},
@@ -46,6 +50,13 @@ func (o *options) check() error {
 		}
 	}
 	return errors.New("--no-source.*: no source is left to read")
+}
+
+func checkTimeout(d time.Duration) error {
+	if d < 100*time.Millisecond {
+		return errors.New("less than 100ms: a daemon that is well would count as stuck")
+	}
+	return nil
 }
 
 // checkProcFS looks for what every procfs has. The type of the file system is

@@ -34,7 +34,7 @@ type options struct {
 // goes to stdout, and the error is then errAnswered.
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	answered := false
-	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container, and of this machine, to Prometheus.")
+	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container and virtual machine, and of this machine, to Prometheus.")
 	app.UsageWriter(stdout)
 	app.Version(version.Print(program))
 	app.HelpFlag.Short('h')
@@ -92,6 +92,12 @@ func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
 		Default(strconv.Itoa(cfg.MaxOpenFiles)).IntVar(&cfg.MaxOpenFiles)
 	app.Flag("vm-key", "Machine key of this VM, where only root may read its UUID.").
 		Envar("VIRT_VM_KEY").PlaceHolder("UUID").StringVar(&cfg.VMKey)
+	app.Flag("libvirt.uri", "URI of a libvirt daemon, as virsh takes it. Repeatable; without it, the daemons that listen on this host.").
+		PlaceHolder("URI").StringsVar(&cfg.Libvirt.URIs)
+	app.Flag("libvirt.metadata", "What to expose of a domain's metadata as label_KEY on virt_guest_info: KEY=STEP/STEP or KEY=STEP/@ATTRIBUTE. Repeatable.").
+		PlaceHolder("KEY=PATH").StringsVar(&cfg.Libvirt.Metadata)
+	app.Flag("libvirt.timeout", "How long libvirt may take to answer before it counts as stuck.").
+		Default(cfg.Libvirt.Timeout.String()).DurationVar(&cfg.Libvirt.Timeout)
 
 	enabled := make(map[string]*bool)
 	for _, name := range collector.SourceNames() {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -26,6 +27,11 @@ func TestFlagsFillTheConfig(t *testing.T) {
 		}},
 		{"limits", []string{"--limit.guests=10", "--limit.open-files=20"}, func(c *collector.Config) {
 			c.MaxGuests, c.MaxOpenFiles = 10, 20
+		}},
+		{"libvirt", []string{"--libvirt.uri=qemu:///session", "--libvirt.uri=qemu+tls://h/system", "--libvirt.metadata=a=b/c", "--libvirt.timeout=2s"}, func(c *collector.Config) {
+			c.Libvirt.URIs = []string{"qemu:///session", "qemu+tls://h/system"}
+			c.Libvirt.Metadata = []string{"a=b/c"}
+			c.Libvirt.Timeout = 2 * time.Second
 		}},
 		{"machine key", []string{"--vm-key=k"}, func(c *collector.Config) { c.VMKey = "k" }},
 	}
@@ -55,7 +61,8 @@ func TestDefaultsAreThoseOfTheReadme(t *testing.T) {
 	}
 	want := collector.Config{
 		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: 20000,
-		Sources: map[string]bool{"cgroup": true, "node": true},
+		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true},
+		Libvirt: collector.Libvirt{Timeout: 5 * time.Second},
 	}
 	if diff := cmp.Diff(want, opts.collector); diff != "" {
 		t.Errorf("collector (-want +got):\n%s", diff)

@@ -37,8 +37,11 @@ func newBackground(opts Options, r *identity.Resolver) *background {
 	}
 }
 
-// foreign reports whether the files that name g are not the host's own.
-func (s *Source) foreign(g *guest) bool { return g.parent != nil || g.match.Foreign() }
+// foreign reports whether the files that name g are not the host's own. A
+// virtual machine inside another guest is named by its path alone.
+func (s *Source) foreign(g *guest) bool {
+	return !g.isVM() && (g.parent != nil || g.match.Foreign())
+}
 
 // ask looks for the identity of g, which keeps what it has until it is found.
 func (b *background) ask(g *guest) {

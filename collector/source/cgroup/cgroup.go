@@ -32,7 +32,8 @@ type Options struct {
 	Now func() time.Duration
 }
 
-// Source reads the containers of this host.
+// Source reads the containers of this host, and what the cgroups of its virtual
+// machines say of them.
 type Source struct {
 	opts       Options
 	layout     layout
@@ -52,6 +53,7 @@ type Source struct {
 	names      map[model.Name]*guest
 	undecided  map[*node]time.Duration
 	refused    map[*node]struct{}
+	vacant     map[*node]*vacancy
 	ended      map[model.Name]*ended
 	recent     map[string]recent
 	pods       map[*node]*pod
@@ -70,7 +72,8 @@ type Source struct {
 	delayacct            bool      // the kernel accounts delays on block I/O
 	hostNet              uint64    // inode of a file of the host's network namespace
 	hostAt               time.Duration
-	turn                 int // spreads what is looked at now and then
+	manyNodes            bool // the host has more than one NUMA node
+	turn                 int  // spreads what is looked at now and then
 
 	// Of one reading.
 	errs        []error
@@ -84,13 +87,14 @@ type Source struct {
 	iostat []kernel.IOStat
 	blkio  []kernel.BlkioV1
 	netdev []kernel.NetDev
+	nodes  []kernel.NodeBytes
 	words  map[string]string // names of interfaces
 	out    []model.Guest
 }
 
 var _ source.Source = (*Source)(nil)
 
-// New returns the source of the containers below the given roots. The error
+// New returns the source of the guests below the given roots. The error
 // wraps *source.Unavailable on a host without cgroups.
 func New(opts Options) (*Source, error) {
 	if opts.Recheck == 0 {
@@ -117,6 +121,7 @@ func New(opts Options) (*Source, error) {
 		names:      make(map[model.Name]*guest),
 		undecided:  make(map[*node]time.Duration),
 		refused:    make(map[*node]struct{}),
+		vacant:     make(map[*node]*vacancy),
 		ended:      make(map[model.Name]*ended),
 		recent:     make(map[string]recent),
 		pods:       make(map[*node]*pod),
@@ -135,7 +140,7 @@ func New(opts Options) (*Source, error) {
 // Name returns the source's name.
 func (s *Source) Name() string { return "cgroup" }
 
-// Read reads all containers. See source.Source.
+// Read reads all guests. See source.Source.
 func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.now = s.opts.Now()
 	s.errs, s.failed = s.errs[:0], 0
@@ -168,6 +173,7 @@ func (s *Source) Close() error {
 	s.root.each(func(n *node) {
 		s.files.Close(&n.tids)
 		s.files.Close(&n.oomControl)
+		s.files.Close(&n.heldFile)
 	})
 	for _, g := range s.guests {
 		s.closeFiles(g)

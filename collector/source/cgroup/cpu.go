@@ -3,6 +3,7 @@ package cgroup
 import (
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/blame"
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
@@ -24,8 +25,9 @@ type cpuState struct {
 	used     bool      // some was charged since the guest was found
 	own      ownQuota
 	heldMost float64 // throttled time, the largest so far
+	parts    partsState
 
-	split     split
+	split     blame.Split
 	coverage  coverage
 	throttled throttleSource
 }
@@ -122,16 +124,20 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 	if m.Throttled != (model.Opt{}) {
 		s.features.saw(featureThrottling, s.now) // whichever file it came from
 	}
-	m.LimitCores, m.CPUs = s.limitCores(g), s.cpus(g)
-	m.Weight = s.weight(g)
+	m.ThrottledVCPUs = g.cpu.parts.vcpus
+	m.LimitCores, m.Weight = s.limitCores(g), s.weight(g)
 	own := &g.cpu.own
 	if s.nodeLimits(g.node).cpuCores != (model.Opt{}) || own.periods.Or(0) > 0 { // no quota of its own, no periods
 		m.Periods, m.ThrottledPeriods, m.Burst = own.periods, own.throttled, own.burst
 	}
+	if g.isVM() {
+		return // its CPUs are virtual, and its steal is that of those alone
+	}
+	m.CPUs = s.cpus(g)
 	if g.cpu.readGen != s.gen {
 		return
 	}
-	g.cpu.split.update(s.now, g.cpu.run, g.cpu.wait, m.Throttled, m.CPUs.Or(1), g.atStart)
+	g.cpu.split.Update(s.now, g.cpu.run, g.cpu.wait, m.Throttled, m.CPUs.Or(1), g.atStart)
 	if s.features.seen(featureThreads) && (g.cpu.anyThread || !g.cpu.used) {
 		s.addSteal(g, m) // else it ran and nobody was seen running
 	}
@@ -141,11 +147,11 @@ func (s *Source) addSteal(g *guest, m *model.CPU) {
 	m.Run, m.Steal = nanoseconds(g.cpu.run), nanoseconds(g.cpu.wait)
 	if g.cpu.throttled != throttleUnknown {
 		m.StealBy = append(m.StealBy, model.Stolen{
-			Cause: model.CauseThrottle, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.throttle).Or(0),
+			Cause: model.CauseThrottle, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.Throttle).Or(0),
 		})
 	}
 	m.StealBy = append(m.StealBy, model.Stolen{
-		Cause: model.CauseUnexplained, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.unexplained).Or(0),
+		Cause: model.CauseUnexplained, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.Unexplained).Or(0),
 	})
 	if usage, ok := m.Usage.Get(); ok {
 		m.StealCoverage = g.cpu.coverage.update(s.now, float64(g.cpu.run)/1e9, usage)

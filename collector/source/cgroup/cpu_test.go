@@ -15,37 +15,6 @@ var (
 	itoa     = strconv.Itoa
 )
 
-func TestSplitExplainsStealByThrottling(t *testing.T) {
-	const interval = 10 * time.Second
-	tests := []struct {
-		name             string
-		run, steal, held float64 // grown by, in ten seconds
-		cpus             float64
-		want             float64
-	}{
-		{"nothing throttled", 5, 5, 0, 1, 0},
-		{"one thread with a quota", 2, 8, 8, 1, 8},
-		{"three threads on one CPU", 2.02, 27.98, 7.98, 1, 3 * 7.98},
-		{"two threads on two CPUs", 4, 16, 16, 2, 16},
-		{"never more than the steal", 1, 2, 100, 4, 2},
-		{"a neighbour besides the quota", 2, 8, 3, 4, 3},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var sp split
-			ns := func(seconds float64) uint64 { return uint64(seconds * 1e9) }
-			sp.update(time.Second, 0, 0, model.Some(1), tt.cpus, true)
-			sp.update(time.Second+interval, ns(tt.run), ns(tt.steal), model.Some(1+tt.held), tt.cpus, true)
-			if diff := float64(sp.throttle)/1e9 - tt.want; diff > 1e-6 || diff < -1e-6 {
-				t.Errorf("throttle explains %v, want %v", sp.throttle, tt.want)
-			}
-			if sp.throttle+sp.unexplained != ns(tt.steal) {
-				t.Errorf("the parts sum to %d", sp.throttle+sp.unexplained)
-			}
-		})
-	}
-}
-
 func TestCausesSumToSteal(t *testing.T) {
 	f, s, path := one(t)
 	f.write("sys/fs/cgroup"+path+"/cpu.stat", "usage_usec 3000000\nnr_periods 10\nnr_throttled 9\nthrottled_usec 6000000\n")

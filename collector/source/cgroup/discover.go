@@ -60,13 +60,22 @@ func (s *Source) retry() {
 	}
 }
 
-// admit makes the directory n a guest, unless it belongs to an engine, to a
-// virtual machine, which other sources read, or to a pod as its pause container.
+// admit makes the directory n a guest, unless it belongs to an engine. That of a
+// virtual machine is one as soon as the machine is seen to run.
 func (s *Source) admit(n *node, m identity.Match) {
-	if m.Helper || m.Kind == model.VM {
+	switch {
+	case m.Helper:
 		s.skipBelow(n)
-		return
+	case m.Kind == model.VM:
+		s.vacant[n] = &vacancy{match: m}
+	default:
+		s.enlist(n, m)
 	}
+}
+
+// enlist makes the directory n a guest, unless there is no room or it belongs to
+// a pod as its pause container.
+func (s *Source) enlist(n *node, m identity.Match) {
 	if s.live >= s.opts.MaxGuests || !n.room.admits() {
 		s.dropped["limit"]++
 		s.skipBelow(n)
@@ -75,6 +84,9 @@ func (s *Source) admit(n *node, m identity.Match) {
 	}
 	outer := n.owner
 	g := &guest{node: n, parent: outer, match: m, born: s.now, atStart: !s.walkedOnce, room: n.room}
+	if g.isVM() && n.born == 0 {
+		g.atStart = true // it may have started later, in a directory with a past
+	}
 	g.who = identity.Who{Kind: m.Kind, Runtime: m.Runtime, ID: m.ID, Name: m.Name}
 	if !s.foreign(g) {
 		g.who, g.asked = s.resolver.Resolve(n.path, m), s.now
@@ -106,13 +118,14 @@ func (s *Source) admit(n *node, m identity.Match) {
 
 // isNoGuest reports whether the engines' files say that g is a pod's pause
 // container, or a virtual machine, which its path did not tell.
-func (g *guest) isNoGuest() bool { return g.who.Pause || g.who.Kind == model.VM }
+func (g *guest) isNoGuest() bool { return g.who.Pause || g.who.Kind == model.VM && !g.isVM() }
 
 // skipBelow leaves n and everything below it out of the walk.
 func (s *Source) skipBelow(n *node) {
 	n.each(func(d *node) {
 		d.skip = true
 		delete(s.undecided, d)
+		delete(s.vacant, d)
 		if d.guest != nil {
 			owner := d.guest.parent
 			s.end(d.guest)

@@ -6,7 +6,7 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// feature is something that a host may or may not let us see of its containers.
+// feature is something that a host may or may not let us see of its guests.
 type feature int
 
 const (
@@ -28,7 +28,7 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 	const privilege = "run as root, or grant CAP_DAC_READ_SEARCH"
 	controller := func(c string) map[model.Reason]string {
 		return map[model.Reason]string{
-			model.NoController: "enable the " + c + " controller for the containers' cgroups",
+			model.NoController: "enable the " + c + " controller for the guests' cgroups",
 			model.NoPermission: privilege,
 		}
 	}
@@ -61,8 +61,8 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 		return "state", controller("freezer")
 	case featureOOMLog:
 		return "oom_log", map[model.Reason]string{
-			model.NoPermission: "grant CAP_SYSLOG and access to /dev/kmsg: OOM kills of containers that are gone at once are missed",
-			model.NotSupported: "give access to /dev/kmsg: OOM kills of containers that are gone at once are missed",
+			model.NoPermission: "grant CAP_SYSLOG and access to /dev/kmsg: OOM kills of guests that are gone at once are missed",
+			model.NotSupported: "give access to /dev/kmsg: OOM kills of guests that are gone at once are missed",
 		}
 	}
 	return "", nil
@@ -113,7 +113,7 @@ func (s *Source) noteNames(g *guest) {
 	switch {
 	case g.who.Denied:
 		s.refuse(featureNames)
-	case g.who.Found:
+	case g.who.Found && !g.isVM(): // its path names a virtual machine
 		s.features.saw(featureNames, s.now)
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// guest is a container and what must be remembered of it between readings.
+// guest is a container or a virtual machine, and what must be remembered of it
+// between readings.
 type guest struct {
 	node   *node
 	parent *guest // the guest around it

@@ -27,6 +27,11 @@ func (s *Source) readHost() {
 			s.online = model.Some(float64(n))
 		}
 	}
+	s.manyNodes = false
+	if b, err := s.files.ReadOnce(s.opts.SysFS, "/devices/system/node", "online"); err == nil {
+		n, err := kernel.ParseCPUList(b) // the same form
+		s.manyNodes = err == nil && n > 1
+	}
 	b, err := s.files.ReadOnce(s.opts.ProcFS, "/sys/kernel", "task_delayacct")
 	s.delayacct = err == nil && len(b) > 0 && b[0] == '1'
 	if s.hostNet, err = s.files.TaskInode(s.opts.ProcFS, 1, "net/dev"); err != nil {

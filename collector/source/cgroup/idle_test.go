@@ -118,7 +118,7 @@ func TestMemoryOfASleeperIsReadOnceMore(t *testing.T) {
 	stat(1)
 	want(t, "anon, when nothing has changed", f.read(s)["web"].Memory.Anon, 4096)
 	for name := range s.names {
-		s.killedEnded(name)
+		s.killedEnded(name, "")
 	}
 	want(t, "kills of one of its name", f.read(s)["web"].Memory.Events.OOMKill, 1)
 }

@@ -15,6 +15,9 @@ func (s *Source) limitCores(g *guest) model.Opt {
 	for n := g.node; n.parent != nil; n = n.parent {
 		smallest = smallest.Min(s.nodeLimits(n).cpuCores)
 	}
+	if g.isVM() {
+		smallest = smallest.Min(s.vcpuCores(g))
+	}
 	return smallest
 }
 
@@ -49,7 +52,12 @@ func (s *Source) nodeLimits(n *node) *limits {
 	if l.next != 0 && (s.now < l.next || l.gen == s.gen) {
 		return l
 	}
-	*l = limits{gen: s.gen, next: s.recheckAt(n, l.next == 0), cpus: s.nodeCPUs(n)}
+	*l = limits{gen: s.gen, next: s.recheckAt(n, l.next == 0)}
+	if g := n.owner; g != nil && g.isVM() && n != g.node {
+		l.cpuCores, l.weight = s.nodeCPULimit(n)
+		return l // nobody asks a part for the rest
+	}
+	l.cpus = s.nodeCPUs(n)
 	if n.parent == nil {
 		return l // the root has no limits
 	}
@@ -74,8 +82,13 @@ func (s *Source) recheckAt(n *node, first bool) time.Duration {
 	case !first:
 		return s.now + s.opts.Recheck
 	}
+	return s.now + s.spread(s.opts.Recheck)
+}
+
+// spread returns another part of an interval each time.
+func (s *Source) spread(every time.Duration) time.Duration {
 	s.turn = (s.turn + 61) % 256
-	return s.now + s.opts.Recheck*time.Duration(s.turn+1)/256
+	return every * time.Duration(s.turn+1) / 256
 }
 
 // unlimitedV1 is what v1 shows for a memory limit that is not set: the largest

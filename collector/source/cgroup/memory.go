@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -11,7 +12,9 @@ import (
 // through counters of ours because old kernels forget what removed sub-cgroups
 // had.
 type memoryState struct {
-	idle                                    bool // nothing ran before its last reading
+	idle                                    bool          // nothing ran before its last reading
+	charged                                 model.Opt     // bytes, page cache included
+	nodesNext                               time.Duration // when to read the NUMA nodes again
 	majorFaults, refaultsAnon, refaultsFile counter
 }
 
@@ -19,17 +22,20 @@ type memoryState struct {
 // guest in which nothing ran and whose usage is the same to the byte only that
 // is read: memory.stat is the dearest of all files.
 func (s *Source) readMemory(g *guest, m *model.Memory) {
-	old := *m
-	usage, limit := s.readBytes(g, fileMemoryUsage), s.limitMemory(g)
+	charged, limit := s.readBytes(g, fileMemoryUsage), s.limitMemory(g)
 	told := g.oom.logged + g.oom.carriedKilled
 	settled := g.idle && g.memory.idle // read once since it fell asleep: memory.stat lags behind by two seconds
 	g.memory.idle = g.idle
-	if settled && usage == old.Usage && old.Anon != (model.Opt{}) && told == g.oom.loggedThen {
+	if settled && charged == g.memory.charged && m.Anon != (model.Opt{}) && told == g.oom.loggedThen {
 		m.Limit = limit
 		return
 	}
 	g.oom.loggedThen = told
-	*m = model.Memory{Usage: usage, Limit: limit, Swap: s.readBytes(g, fileMemorySwap)}
+	g.memory.charged = charged
+	*m = model.Memory{Limit: limit, Swap: s.readBytes(g, fileMemorySwap), NUMA: m.NUMA}
+	if !g.isVM() {
+		m.Usage = charged // that of a virtual machine is what is resident, huge pages included
+	}
 	s.readMemoryStat(g, m)
 	if s.layout.memory.v2 {
 		s.readMemoryEvents(g, &m.Events)
@@ -67,8 +73,8 @@ func (s *Source) readMemoryStat(g *guest, m *model.Memory) {
 	}
 	m.Anon = model.Some(float64(st.Anon))
 	m.MajorFaults = g.memory.majorFaults.pass(st.MajorFaults)
-	if usage, ok := m.Usage.Get(); ok {
-		m.WorkingSet = model.Some(max(usage-float64(st.InactiveFile), 0))
+	if charged, ok := g.memory.charged.Get(); ok {
+		m.WorkingSet = model.Some(max(charged-float64(st.InactiveFile), 0))
 	}
 	if st.HasRefaultsAnon {
 		m.RefaultsAnon = g.memory.refaultsAnon.pass(st.RefaultsAnon)
@@ -110,7 +116,11 @@ func (s *Source) readMemoryEventsV1(g *guest, m *model.MemoryEvents) {
 		return
 	}
 	known, kills := false, g.oom.removed
-	g.node.each(func(n *node) {
+	each := g.node.each
+	if g.isVM() { // its parts are in other hierarchies
+		each = func(f func(*node)) { f(g.node) }
+	}
+	each(func(n *node) {
 		known = s.nodeKills(n) || known
 		kills += n.kills.value
 	})

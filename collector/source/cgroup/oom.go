@@ -45,6 +45,7 @@ func (g *guest) oomKills() uint64 {
 type ended struct {
 	until     time.Duration
 	outer     string // the name of the guest around it
+	cgroup    string // of a virtual machine, which others know by it
 	oom, kill uint64
 }
 
@@ -61,7 +62,9 @@ func (s *Source) keepOOM(g *guest) {
 	}
 	s.recent[g.node.path] = recent{g.name, s.now + recall}
 	if oom, kill := g.ooms(), g.oomKills(); oom > 0 || kill > 0 {
-		s.ended[g.name] = &ended{until: s.now + keepEnded, outer: g.outerName(), oom: oom, kill: kill}
+		s.ended[g.name] = &ended{
+			until: s.now + keepEnded, outer: g.outerName(), cgroup: cgroupOfVM(g.name.Kind, g.node.path), oom: oom, kill: kill,
+		}
 	}
 }
 
@@ -95,7 +98,7 @@ func (s *Source) appendEnded(out []model.Guest) []model.Guest {
 			delete(s.ended, name)
 			continue
 		}
-		g := model.Guest{Name: name, Ended: true}
+		g := model.Guest{Name: name, Ended: true, Info: model.Info{Cgroup: e.cgroup}}
 		g.Memory.Events.OOMKill = model.Some(float64(e.kill))
 		if e.oom > 0 {
 			g.Memory.Events.OOM = model.Some(float64(e.oom))
@@ -212,34 +215,44 @@ func (s *Source) loggedPast(path string) {
 // another's path.
 func (s *Source) loggedGone(path string) bool {
 	if r, ok := s.recent[path]; ok {
-		s.killedEnded(r.name)
+		s.killedEnded(r.name, path)
 		return true
 	}
 	m, ok := identity.FromPath(path)
-	if !ok || m.Helper || m.Kind != model.Container {
+	if !ok || m.Helper {
 		return false
 	}
 	if m.Foreign() {
 		return true // its files may not be touched now, and its path is not its name
 	}
-	if who := s.resolver.Resolve(path, m); !who.Pause && who.Kind == model.Container {
-		s.killedEnded(model.Name{Kind: who.Kind, Runtime: valid(who.Runtime), Guest: valid(who.Name)})
+	if who := s.resolver.Resolve(path, m); !who.Pause && who.Kind == m.Kind {
+		s.killedEnded(model.Name{Kind: who.Kind, Runtime: valid(who.Runtime), Guest: valid(who.Name)}, path)
 	}
 	return true
 }
 
-func (s *Source) killedEnded(name model.Name) {
+// killedEnded counts a kill for the guest of that name, which was at path.
+func (s *Source) killedEnded(name model.Name, path string) {
 	if g, ok := s.names[name]; ok {
 		g.oom.carriedKilled++ // its successor is already there
 		return
 	}
 	e, ok := s.ended[name]
 	if !ok {
-		e = &ended{}
+		e = &ended{cgroup: cgroupOfVM(name.Kind, path)}
 		s.ended[name] = e
 	}
 	e.kill++
 	e.until = s.now + keepEnded
+}
+
+// cgroupOfVM is path where it is that of a virtual machine: other sources may
+// call the machine by another name.
+func cgroupOfVM(kind model.Kind, path string) string {
+	if kind != model.VM {
+		return ""
+	}
+	return valid(path)
 }
 
 // find returns the deepest known directory at or above path.

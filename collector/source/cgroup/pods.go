@@ -91,7 +91,7 @@ func (p *pod) explain(s *Source) {
 		extra := p.total - explained
 		if p.known && len(p.left) == 1 {
 			for range extra {
-				s.killedEnded(p.left[0])
+				s.killedEnded(p.left[0], "")
 			}
 		}
 		p.explained += extra

@@ -83,11 +83,11 @@ func (s *Source) readGuest(g *guest) bool {
 	s.readMemory(g, &g.out.Memory)
 	s.readIOLimits(g)
 	g.out.IO = s.readIO(g, g.out.IO)
-	g.out.IODelay = s.ioDelay(g)
-	g.out.Network = s.readNetwork(g, g.out.Network[:0])
 	g.out.State = s.readState(g)
-	if g.startedAt != 0 && s.bootTime != 0 {
-		g.out.StartTime = model.Some(s.bootTime + float64(g.startedAt)*tick.Seconds())
+	if g.isVM() {
+		g.out.Memory.NUMA = s.readNUMA(g, g.out.Memory.NUMA)
+	} else {
+		s.readProcesses(g, &g.out)
 	}
 	g.out.Info.Parent = ""
 	if g.parent != nil {
@@ -95,4 +95,13 @@ func (s *Source) readGuest(g *guest) bool {
 	}
 	s.noteNames(g)
 	return !g.gone && (g.anyRead || !s.gone(g.node))
+}
+
+// readProcesses reads what is known of a guest through its processes.
+func (s *Source) readProcesses(g *guest, m *model.Guest) {
+	m.IODelay = s.ioDelay(g)
+	m.Network = s.readNetwork(g, m.Network[:0])
+	if g.startedAt != 0 && s.bootTime != 0 {
+		m.StartTime = model.Some(s.bootTime + float64(g.startedAt)*tick.Seconds())
+	}
 }

@@ -11,8 +11,12 @@ import (
 // waited since the last reading. The innermost come first, so that a thread
 // which one hierarchy shows further out is taken where it belongs. A guest in
 // which nothing ran is left alone: the kernel adds a wait when it ends with
-// running, and forks and exits take CPU time too.
+// running, and forks and exits take CPU time too. So is a virtual machine, unless
+// it runs in a container, whose threads its own are too.
 func (s *Source) readThreads(g *guest) {
+	if g.isVM() && g.parent == nil {
+		return
+	}
 	for _, inner := range g.inner {
 		s.readThreads(inner)
 	}

@@ -6,9 +6,22 @@ import (
 )
 
 // throttledTime returns how long quotas held g, in seconds per CPU queue.
-// Since Linux 6.6 cpu.stat.local says it, all levels together; before, the
-// levels are added up, which counts twice what two of them held at once.
 func (s *Source) throttledTime(g *guest) model.Opt {
+	if !g.isVM() {
+		return s.throttledWhole(g)
+	}
+	if held, ok := s.throttledParts(g); ok {
+		return held
+	}
+	held := s.throttledWhole(g)
+	g.cpu.parts.before = held.Or(g.cpu.parts.before)
+	return held
+}
+
+// throttledWhole is throttledTime of a guest whose own directory tells it. Since
+// Linux 6.6 cpu.stat.local says it, all levels together; before, the levels are
+// added up, which counts twice what two of them held at once.
+func (s *Source) throttledWhole(g *guest) model.Opt {
 	if g.cpu.throttled != throttleLevels {
 		if b := s.read(g, fileThrottledLocal); b != nil {
 			nsec, ok, err := kernel.ParseCPUStatLocal(b)

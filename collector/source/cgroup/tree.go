@@ -25,7 +25,7 @@ type node struct {
 
 	guest *guest // whose own directory this is; nil for others
 	owner *guest // the innermost guest that holds this directory
-	skip  bool   // belongs to an engine or to a virtual machine: no guests below
+	skip  bool   // belongs to an engine: no guests below
 
 	tids   kernel.File // cgroup.threads
 	limits limits      // of this directory alone
@@ -36,6 +36,9 @@ type node struct {
 
 	throttledGen uint64    // the reading that read throttled
 	throttled    model.Opt // seconds that its own quota held what is in it
+
+	heldFile kernel.File // cpu.stat.local of a part of a virtual machine
+	held     counter     // nanoseconds that quotas held that part
 }
 
 // limits are the limits set on one directory. They change when a person

@@ -22,6 +22,7 @@ func (s *Source) walk(ctx context.Context) error {
 		}
 	}
 	s.sweep(s.root)
+	s.settleVacant()
 	s.prevWalkAt, s.walkedAt = s.walkedAt, s.now
 	s.walkedOnce = true
 	return nil
@@ -126,6 +127,9 @@ func (s *Source) sweep(n *node) {
 // remove lets go of n, which is gone, and keeps what was counted in it.
 func (s *Source) remove(n *node) {
 	n.each(func(d *node) {
+		if d.owner != nil {
+			d.owner.cpu.parts.gone += d.held.value
+		}
 		for g := d.owner; g != nil; g = g.parent {
 			g.oom.removed += d.kills.value
 		}
@@ -139,11 +143,13 @@ func (s *Source) drop(n *node) {
 	n.each(func(d *node) {
 		s.files.Close(&d.tids)
 		s.files.Close(&d.oomControl)
+		s.files.Close(&d.heldFile)
 		if d.guest != nil {
 			s.end(d.guest)
 		}
 		delete(s.undecided, d)
 		delete(s.refused, d)
+		delete(s.vacant, d)
 		delete(s.pods, d)
 		if d.parent != nil {
 			d.parent.room.dirs--

@@ -44,10 +44,9 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 // that says most: a socket that may not be opened, then one behind which nobody
 // listens.
 func (e *endpoint) dialUnix(ctx context.Context) (net.Conn, error) {
-	var dialer net.Dialer
 	var refused, failed, missing error
 	for _, path := range e.sockets {
-		c, err := dialer.DialContext(ctx, "unix", path)
+		c, err := e.dialSocket(ctx, path)
 		switch {
 		case err == nil:
 			e.setOwner(path)
@@ -61,6 +60,11 @@ func (e *endpoint) dialUnix(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	return nil, cmp.Or(refused, failed, missing)
+}
+
+func dialUnix(ctx context.Context, path string) (net.Conn, error) {
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "unix", path)
 }
 
 // setOwner names the user whose session the daemon serves.

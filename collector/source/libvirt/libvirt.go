@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"time"
 
@@ -30,12 +31,15 @@ type Options struct {
 
 	MaxGuests int // guests beyond are left out and counted; 0 is no limit
 
-	// Now is the time. nil means the system's.
-	Now func() time.Time
+	// Now is the time, and DialUnix connects to a local socket. nil means the
+	// system's.
+	Now      func() time.Time
+	DialUnix func(ctx context.Context, path string) (net.Conn, error)
 }
 
-// defaultTimeout is as long as half of a usual scrape may take.
-const defaultTimeout = 5 * time.Second
+// DefaultTimeout is Options.Timeout where none is given: half as long as a usual
+// scrape may take.
+const DefaultTimeout = 5 * time.Second
 
 // Source reads the domains of libvirt daemons.
 type Source struct {
@@ -61,10 +65,13 @@ var _ source.Source = (*Source)(nil)
 // none is named and none found; else it is a bad URI or path of metadata.
 func New(opts Options) (*Source, error) {
 	if opts.Timeout == 0 {
-		opts.Timeout = defaultTimeout
+		opts.Timeout = DefaultTimeout
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.DialUnix == nil {
+		opts.DialUnix = dialUnix
 	}
 	metadata, err := parseMetadataPaths(opts.Metadata)
 	if err != nil {
@@ -86,6 +93,7 @@ func New(opts Options) (*Source, error) {
 		s.labels = 0
 	}
 	for _, e := range endpoints {
+		e.dialSocket = opts.DialUnix
 		s.daemons = append(s.daemons, newDaemon(context.Background(), e, &s.opts, metadata))
 		s.known = append(s.known, newMachines(e))
 	}

@@ -1,8 +1,10 @@
 package libvirt
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"path"
 	"strings"
@@ -26,6 +28,8 @@ type endpoint struct {
 
 	session bool   // of one user: its scope is that of the socket's owner
 	scope   string // stands before the names of its domains
+
+	dialSocket func(ctx context.Context, path string) (net.Conn, error)
 
 	// assumed is a daemon that nobody named: its socket was found.
 	assumed bool
@@ -51,6 +55,13 @@ func parseURI(text, root string) (*endpoint, error) {
 		return nil, fmt.Errorf("libvirt URI %q: %w", e.text, err)
 	}
 	return e, nil
+}
+
+// CheckURI reports what is wrong with a connection URI, without the user and the
+// password in it.
+func CheckURI(text string) error {
+	_, err := parseURI(text, "/")
+	return err
 }
 
 func (e *endpoint) set(root string) error {

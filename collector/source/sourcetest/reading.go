@@ -12,7 +12,8 @@ import (
 // gauges are the readings that may fall. All others are counters, also those
 // that are not thought of yet.
 var gauges = regexp.MustCompile(`^Guest\.(StartTime|CPU\.(StealCoverage|LimitCores|Weight|CPUs)|` +
-	`Memory\.(Usage|WorkingSet|Anon|Limit|Swap)|IO\[.*\]\.(Read|Write|Total)Limit\..*)$|^Node\.(CPUs|Memory)$`)
+	`Memory\.(Usage|WorkingSet|Anon|Limit|Swap|Balloon|BalloonMaximum|Available|BalloonUpdated|NUMA\[.*\]\.Bytes)|` +
+	`Migrating|MonitorAnswers|IO\[.*\]\.(Read|Write|Total)Limit\..*)$|^Node\.(CPUs|Memory|VCPUsAllocated|MemoryAllocated)$`)
 
 // checkGrowth checks that counters neither fall nor vanish.
 func checkGrowth(t *testing.T, before, after map[string]float64) {
@@ -97,7 +98,7 @@ func (f visitor) walk(where string, v reflect.Value) {
 		if !v.IsNil() {
 			f.walk(where, v.Elem())
 		}
-	case reflect.Slice:
+	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			f.walk(fmt.Sprintf("%s[%s]", where, label(i, v.Index(i))), v.Index(i))
 		}
@@ -125,6 +126,10 @@ func label(i int, v reflect.Value) string {
 		return string(v.Cause) + " " + v.Culprit + " " + string(v.Method)
 	case model.Interface:
 		return v.Name
+	case model.Exits:
+		return v.Reason
+	case model.NodeMemory:
+		return v.Node
 	case model.Guest:
 		return v.String()
 	}

@@ -1,26 +1,37 @@
-package cgroup
+// Package blame estimates why a guest waited. It is pure over readings: what it
+// must remember of a guest, its caller keeps.
+package blame
 
 import (
-	"math"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// split says how much of a guest's steal its quotas explain. The kernel counts
+// Split says how much of a guest's steal its quotas explain. The kernel counts
 // throttled time per CPU queue and steal per thread: while a queue is held,
 // each runnable thread on it waits. The number of runnable threads is taken
 // from the interval's own run and wait, and spread over the CPUs of the guest;
 // pinning that a cpuset does not show makes it too small, never too large, and
 // the rest stays unexplained.
-type split struct {
+//
+// The zero value is ready. Throttle and Unexplained grow as the steal does: a
+// steal that begins anew, with a guest that was started again, adds to them.
+type Split struct {
 	at                    time.Duration
 	run, steal            uint64    // nanoseconds, as of at
 	held                  model.Opt // seconds, as of at
-	throttle, unexplained uint64    // the sums, nanoseconds
+	Throttle, Unexplained uint64    // nanoseconds
 }
 
-func (sp *split) update(now time.Duration, run, steal uint64, held model.Opt, cpus float64, atStart bool) {
+// Update takes the guest's run and steal in nanoseconds, how long its quotas
+// held it in seconds, and its CPUs, as of now. atStart says that the guest was
+// there before the exporter, so that what its quotas did until then explains
+// nothing.
+func (sp *Split) Update(now time.Duration, run, steal uint64, held model.Opt, cpus float64, atStart bool) {
+	if steal < sp.steal || run < sp.run {
+		*sp = Split{Throttle: sp.Throttle, Unexplained: sp.Unexplained}
+	}
 	dSteal := steal - sp.steal
 	before, ok1 := sp.held.Get()
 	after, ok2 := held.Get()
@@ -36,33 +47,7 @@ func (sp *split) update(now time.Duration, run, steal uint64, held model.Opt, cp
 	if limit := part * 1e9; limit < float64(dSteal) {
 		explained = uint64(limit)
 	}
-	sp.throttle += explained
-	sp.unexplained += dSteal - explained
+	sp.Throttle += explained
+	sp.Unexplained += dSteal - explained
 	sp.at, sp.run, sp.steal, sp.held = now, run, steal, held
-}
-
-// coverage compares the run time of the threads that were seen with the CPU
-// time that the kernel charged, over the last minutes.
-type coverage struct {
-	at         time.Duration
-	run, usage float64 // as of at
-	seen, used float64 // decayed sums
-}
-
-const (
-	coverageMemory = 5 * time.Minute
-	coverageFloor  = 0.05 // seconds of CPU time below which nothing can be said
-)
-
-func (c *coverage) update(now time.Duration, run, usage float64) model.Opt {
-	if c.at != 0 && now > c.at {
-		decay := math.Exp(-float64(now-c.at) / float64(coverageMemory))
-		c.seen = c.seen*decay + (run - c.run)
-		c.used = c.used*decay + max(usage-c.usage, 0)
-	}
-	c.at, c.run, c.usage = now, run, usage
-	if c.used < coverageFloor {
-		return model.Opt{}
-	}
-	return model.Some(min(c.seen/c.used, 1))
 }

@@ -1,0 +1,133 @@
+package collector
+
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
+// vmmRows is the table of what it costs to run a virtual machine.
+func vmmRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_cpu_guest_seconds_total", typ: counter,
+			help:   "Time of the virtual machine in guest mode, in steps of 10 ms. Absent where nobody accounts it (TCG, VirtualBox, VMware).",
+			from:   "/proc/PID/stat (guest_time)",
+			values: func(g *model.Guest, s *series) { s.add(g.CPU.Guest) },
+		},
+		{
+			name: "virt_guest_vmm_cpu_seconds_total", typ: counter, core: true, labels: []string{"component"},
+			help: "CPU that the host spends to run the virtual machine. vcpu_host is the vCPU threads outside guest mode, halt polling included, at a resolution of 10 ms; where guest time is not accounted, vcpu is the whole of them. worker includes what short-lived threads ran.",
+			from: "/proc/TID/schedstat, /proc/PID/stat of the hypervisor's process, its vhost workers, virtiofsd and other helpers",
+			values: func(g *model.Guest, s *series) {
+				for c := range model.NumComponents {
+					s.add(g.VMM[c].CPU, c.String())
+				}
+			},
+		},
+		{
+			name: "virt_guest_vmm_cpu_steal_seconds_total", typ: counter, core: true, labels: []string{"component"},
+			help: "Thread-seconds in which helper threads of the virtual machine were runnable and did not run: where slow disks and slow networks hide.",
+			from: "/proc/TID/schedstat",
+			values: func(g *model.Guest, s *series) {
+				for c := range model.NumComponents {
+					s.add(g.VMM[c].Steal, c.String())
+				}
+			},
+		},
+		{
+			name: "virt_guest_exits_total", typ: counter, labels: []string{"reason"},
+			help: "Exits from guest mode by reason; other is what no reason of the list accounts for. The reasons are disjoint and differ by architecture.",
+			from: "libvirt vcpu.N.*_exits, of KVM's statistics",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.Exits {
+					s.add(g.Exits[i].Count, g.Exits[i].Reason)
+				}
+			},
+		},
+		{
+			name: "virt_guest_halt_poll_seconds_total", typ: counter, labels: []string{"result"},
+			help: "CPU time that KVM spun for halted vCPUs: success if one was woken meanwhile, fail if it was for nothing.",
+			from: "libvirt cpu.haltpoll, vcpu.N.halt_poll_*_ns",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.HaltPoll.Success, "success")
+				s.add(g.HaltPoll.Fail, "fail")
+			},
+		},
+	}
+}
+
+// diskRows is the table of what a virtual machine's disks and shares lie on.
+func diskRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_disk_info", typ: gauge, core: true,
+			labels: []string{"device", "host_device", "bus", "cache", "driver", "format"},
+			help:   "What a virtual disk lies on, always 1. What is unknown is empty.",
+			from:   "libvirt's domain XML",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.Disks {
+					d := &g.Disks[i]
+					s.add1(d.Device, d.HostDevice, d.Bus, d.Cache, d.Driver, d.Format)
+				}
+			},
+		},
+		{
+			name: "virt_guest_share_info", typ: gauge, core: true,
+			labels: []string{"tag", "source", "fstype", "cache", "vm_key"},
+			help:   "A directory of this host that is given to a guest, always 1.",
+			from:   "libvirt's domain XML; command lines of hypervisors and of virtiofsd",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.Shares {
+					share := &g.Shares[i]
+					s.add1(share.Tag, share.Source, share.FSType, share.Cache, g.Info.VMKey)
+				}
+			},
+		},
+	}
+}
+
+// balloonRows is the table of a virtual machine's own memory.
+func balloonRows() []row[model.Guest] {
+	return []row[model.Guest]{
+		{
+			name: "virt_guest_memory_balloon_bytes", typ: gauge, core: true,
+			help:   "Memory that the virtual machine has now: what it was configured with, less the balloon.",
+			from:   "libvirt balloon.current",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Balloon) },
+		},
+		{
+			name: "virt_guest_memory_balloon_maximum_bytes", typ: gauge,
+			help:   "Memory with which the virtual machine was configured.",
+			from:   "libvirt balloon.maximum; the hypervisor's command line",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.BalloonMaximum) },
+		},
+		{
+			name: "virt_guest_memory_available_bytes", typ: gauge, core: true,
+			help:   "What the guest itself reports as usable without swapping. Absent where it does not report, see virt_guest_memory_balloon_updated_timestamp_seconds.",
+			from:   "libvirt balloon.usable",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.Available) },
+		},
+		{
+			name: "virt_guest_memory_balloon_updated_timestamp_seconds", typ: gauge,
+			help:   "When the guest last reported on its memory, in seconds since the epoch. Without a period (virsh dommemstat --period) it never does.",
+			from:   "libvirt balloon.last-update",
+			values: func(g *model.Guest, s *series) { s.add(g.Memory.BalloonUpdated) },
+		},
+		{
+			name: "virt_guest_memory_guest_swap_bytes_total", typ: counter, labels: []string{"direction"},
+			help: "Swapping inside the guest, as it reports it itself.",
+			from: "libvirt balloon.swap_in, balloon.swap_out",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Memory.GuestSwapIn, "in")
+				s.add(g.Memory.GuestSwapOut, "out")
+			},
+		},
+		{
+			name: "virt_guest_memory_numa_bytes", typ: gauge, labels: []string{"node"},
+			help: "Memory of the virtual machine by NUMA node of the host. Absent on a host with one node.",
+			from: "memory.numa_stat",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.Memory.NUMA {
+					s.add(g.Memory.NUMA[i].Bytes, g.Memory.NUMA[i].Node)
+				}
+			},
+		},
+	}
+}

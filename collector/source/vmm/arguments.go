@@ -1,0 +1,93 @@
+package vmm
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// arguments reads command lines. The kernel takes them out of the memory of the
+// process, and makes a reader wait for as long as somebody holds its map: a
+// process that hangs while it changes that makes ps hang too. Each is read in a
+// goroutine of its own, for which nothing waits longer than patience.
+type arguments struct {
+	procfs  string
+	waiting map[int32]*argument
+}
+
+type argument struct {
+	start  uint64 // of the process, against reuse of its number
+	answer chan []string
+}
+
+const (
+	argumentPatience = 50 * time.Millisecond
+	maxArguments     = 256 << 10 // bytes of one command line
+	maxWaiting       = 16        // goroutines that hang
+)
+
+func newArguments(procfs string) *arguments {
+	return &arguments{procfs: procfs, waiting: make(map[int32]*argument)}
+}
+
+// get returns the arguments of a process. They may be asked for again while they
+// are late, because the kernel makes us wait, and while there are none: a program
+// has its name before it has its arguments.
+func (a *arguments) get(pid int32, start uint64) (args []string, late bool) {
+	w := a.waiting[pid]
+	asked := w != nil && w.start == start
+	if !asked {
+		if len(a.waiting) >= maxWaiting {
+			a.drain()
+		}
+		if len(a.waiting) >= maxWaiting {
+			return nil, true
+		}
+		w = &argument{start: start, answer: make(chan []string, 1)}
+		a.waiting[pid] = w
+		path := filepath.Join(a.procfs, strconv.Itoa(int(pid)), "cmdline")
+		go func() { w.answer <- readArguments(path) }()
+	}
+	if asked && len(w.answer) == 0 {
+		return nil, true // it was waited for before
+	}
+	timer := time.NewTimer(argumentPatience)
+	defer timer.Stop()
+	select {
+	case args = <-w.answer:
+		delete(a.waiting, pid)
+		return args, false
+	case <-timer.C:
+		return nil, true
+	}
+}
+
+// drain forgets the answers that came for processes that nobody asks about any
+// more.
+func (a *arguments) drain() {
+	for pid, w := range a.waiting {
+		if len(w.answer) > 0 {
+			delete(a.waiting, pid)
+		}
+	}
+}
+
+func readArguments(path string) []string {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxArguments))
+	if err != nil || len(b) == 0 {
+		return nil
+	}
+	var args []string
+	for arg := range bytes.SplitSeq(bytes.TrimSuffix(b, []byte{0}), []byte{0}) {
+		args = append(args, string(arg))
+	}
+	return args
+}

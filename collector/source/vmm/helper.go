@@ -1,0 +1,99 @@
+package vmm
+
+import (
+	"strings"
+
+	"github.com/virt-exporter/virt_exporter/collector/identity"
+)
+
+// helper asks what a process does for a machine.
+func (s *Source) helper(p *process) (identity.Helper, bool) {
+	if !identity.MayHelpVM(p.comm) {
+		return identity.Helper{}, false
+	}
+	in, whole := identity.Process{Comm: p.comm}, true
+	if !p.kernel {
+		in, whole = s.describe(p)
+	}
+	if !whole && s.now < p.askedAt+young {
+		p.next = s.now // its arguments may come yet
+		return identity.Helper{}, false
+	}
+	h, ok := identity.HelperFromProcess(in)
+	if h.OwnerPID != 0 && !p.kernel {
+		return identity.Helper{}, false // whoever may name his process can call it vhost-1
+	}
+	if ok {
+		p.help = h
+	}
+	return h, ok
+}
+
+// maxOrphans bounds the helpers whose machine is looked for at each reading.
+const maxOrphans = 1024
+
+// adoptOrphans gives helpers to the machines that they serve. One that serves
+// none yet is kept: its machine may be about to start, and daemons start first.
+func (s *Source) adoptOrphans() {
+	for p := range s.orphans {
+		if m := s.masterOf(p); m != nil {
+			s.join(p, m, p.help.Component)
+			m.describe() // it knows what is shared
+		} else if len(s.orphans) > maxOrphans {
+			delete(s.orphans, p)
+			p.helps = false
+		}
+	}
+}
+
+// masterOf returns the machine that a helper serves: the one whose process or
+// thread it names, whose child it is, whose cgroup it is in, whose socket it
+// serves, or that it calls by name.
+func (s *Source) masterOf(p *process) *machine {
+	h := &p.help
+	if h.OwnerPID != 0 {
+		return s.ownerOf(h.OwnerPID)
+	}
+	if parent := s.processes[p.ppid]; parent != nil && parent.vm != nil && parent.start <= p.start {
+		return parent.vm
+	}
+	if cgroup := s.cgroupOf(p); cgroup != "" {
+		for _, m := range s.machines {
+			if m.own != "" && (cgroup == m.own || strings.HasPrefix(cgroup, m.own+"/")) {
+				return m
+			}
+		}
+	}
+	if m := s.sockets[h.Socket]; h.Socket != "" && m != nil {
+		return m
+	}
+	return s.called(h.VMName)
+}
+
+// ownerOf returns the machine of the process, or of the thread, that made a
+// vhost worker.
+func (s *Source) ownerOf(pid int32) *machine {
+	if owner := s.processes[pid]; owner != nil {
+		return owner.vm
+	}
+	if t := s.threads[pid]; t != nil {
+		return t.process.vm
+	}
+	return nil
+}
+
+// called returns the one machine that a helper calls by this name, which may be
+// its id, or no more than the beginning that libvirt puts into paths.
+func (s *Source) called(name string) *machine {
+	const cutAt = 20
+	var found *machine
+	for _, m := range s.machines {
+		if name != "" && (name == m.vm.Name || name == m.vm.ID || len(name) >= cutAt && strings.HasPrefix(m.vm.Name, name)) {
+			if found != nil {
+				return nil // two of one name
+			}
+			found = m
+		}
+	}
+	return found
+}

@@ -1,0 +1,115 @@
+package vmm
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
+)
+
+// feature is something that a host may or may not let us see of its machines.
+type feature int
+
+const (
+	featureProcesses feature = iota
+	featureThreads
+	featureVCPUs
+	numFeatures
+)
+
+func featureText(f feature) (name string, remedies map[model.Reason]string) {
+	switch f {
+	case featureProcesses:
+		return "processes", map[model.Reason]string{
+			model.NoPermission: "mount /proc without hidepid, or run as root",
+		}
+	case featureThreads:
+		return "thread_schedstat", map[model.Reason]string{
+			model.NoPermission: "mount /proc without hidepid, or run as root",
+			model.NotSupported: "the kernel was built without CONFIG_SCHED_INFO",
+		}
+	case featureVCPUs:
+		return "vcpu_threads", map[model.Reason]string{
+			model.NotSupported: "a machine's vCPU threads cannot be told from others: start QEMU with -name NAME,debug-threads=on",
+		}
+	}
+	return "", nil
+}
+
+// features collects what the readings found.
+type features struct {
+	sawAt  [numFeatures]time.Duration // when it was last seen; 0 for never
+	lackAt [numFeatures]time.Duration // when it was last missed
+	reason [numFeatures]model.Reason  // why
+	out    []model.Feature
+}
+
+func (f *features) saw(id feature, now time.Duration) { f.sawAt[id] = max(now, 1) }
+
+func (f *features) lacks(id feature, why model.Reason, now time.Duration) {
+	f.reason[id], f.lackAt[id] = why, max(now, 1)
+}
+
+// list returns the state of every feature of which something is known. What is
+// missed anywhere is missed.
+func (f *features) list(now, recheck time.Duration) []model.Feature {
+	f.out = f.out[:0]
+	recent := func(at time.Duration) bool { return at != 0 && now <= at+2*recheck }
+	for id := range numFeatures {
+		reason := model.Available
+		switch {
+		case recent(f.lackAt[id]):
+			reason = f.reason[id]
+		case !recent(f.sawAt[id]):
+			continue
+		}
+		name, remedies := featureText(id)
+		f.out = append(f.out, model.Feature{Name: name, Reason: reason, Remedy: remedies[reason]})
+	}
+	return f.out
+}
+
+// probe finds out what this host does not let us see.
+func (s *Source) probe() error {
+	b, err := os.ReadFile(filepath.Join(s.opts.ProcFS, "stat"))
+	if err != nil {
+		return &source.Unavailable{
+			Reason: model.NotMounted, Remedy: "mount the host's /proc and name it with --path.procfs", Err: err,
+		}
+	}
+	s.bootTime = bootTime(string(b))
+	return nil
+}
+
+// bootTime returns when the machine was booted, in seconds since the epoch, or
+// 0 if /proc/stat does not say.
+func bootTime(stat string) float64 {
+	for line := range strings.Lines(stat) {
+		if rest, ok := strings.CutPrefix(line, "btime "); ok {
+			t, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			return t
+		}
+	}
+	return 0
+}
+
+// readHost reads what is the same for all machines.
+func (s *Source) readHost() {
+	if s.delayAt != 0 && s.now < s.delayAt+s.opts.Recheck {
+		return
+	}
+	s.delayAt = s.now
+	b, err := s.files.ReadOnce(s.opts.ProcFS, "/sys/kernel", "task_delayacct")
+	s.delayacct = err == nil && len(b) > 0 && b[0] == '1'
+	// Process 1 is there on every host: who does not see it sees only his own.
+	if _, _, err := s.files.Links(s.opts.ProcFS, "/1"); err == nil {
+		s.features.saw(featureProcesses, s.now)
+	} else if kernel.Gone(err) || kernel.Denied(err) {
+		s.features.lacks(featureProcesses, model.NoPermission, s.now)
+	}
+}

@@ -1,0 +1,155 @@
+package vmm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-exporter/virt_exporter/collector/identity"
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
+	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
+)
+
+// Options says what to read and how much.
+type Options struct {
+	ProcFS, RootFS string
+
+	MaxGuests int // machines beyond are left out and counted
+	OpenFiles int // kernel files that may stay open between readings
+
+	// Recheck is how often processes that were of no interest are looked at
+	// again. 0 means two minutes.
+	Recheck time.Duration
+
+	// Now is the time since boot, suspend included, on which the start times
+	// in /proc are based. nil means the kernel's own clock.
+	Now func() time.Duration
+}
+
+// Source reads the virtual machines of this host.
+type Source struct {
+	opts     Options
+	files    *kernel.Files
+	args     *arguments
+	resolver *identity.Resolver
+	bootTime float64 // seconds since the epoch; 0 if unknown
+
+	processes  map[int32]*process
+	threads    map[int32]*thread
+	machines   []*machine // the oldest first
+	names      map[model.Name]*machine
+	orphans    map[*process]struct{} // helpers whose machine is not known yet
+	sockets    map[string]*machine   // of passthrough daemons
+	features   features
+	dropped    map[string]uint64
+	collisions uint64
+
+	gen       uint64
+	now       time.Duration
+	scannedAt time.Duration // the last scan that was whole; 0 for none
+	waiting   bool          // a machine found no room
+	turn      int           // spreads what is looked at now and then
+	next      *machine      // with which the next reading begins: a deadline is fair
+	delayacct bool          // the kernel accounts delays on block I/O
+	delayAt   time.Duration
+
+	// Of one reading.
+	errs   []error
+	failed int
+	tids   []int32
+	comm   []byte // of the thread whose stat was read last, until the next file is read
+
+	look []*process // to be examined
+	out  []model.Guest
+}
+
+var _ source.Source = (*Source)(nil)
+
+// New returns the source of the virtual machines among the processes of
+// Options.ProcFS. The error wraps *source.Unavailable where there is no /proc.
+func New(opts Options) (*Source, error) {
+	if opts.Recheck == 0 {
+		opts.Recheck = 2 * time.Minute
+	}
+	if opts.Now == nil {
+		opts.Now = sinceBoot
+	}
+	s := &Source{
+		opts:      opts,
+		files:     kernel.NewFiles(opts.OpenFiles),
+		args:      newArguments(opts.ProcFS),
+		resolver:  identity.NewResolver(opts.RootFS),
+		processes: make(map[int32]*process),
+		threads:   make(map[int32]*thread),
+		names:     make(map[model.Name]*machine),
+		orphans:   make(map[*process]struct{}),
+		sockets:   make(map[string]*machine),
+		dropped:   map[string]uint64{"limit": 0},
+		out:       make([]model.Guest, 0, 16),
+	}
+	if err := s.probe(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Name returns the source's name.
+func (s *Source) Name() string { return "vmm" }
+
+// Read reads all virtual machines. See source.Source.
+func (s *Source) Read(ctx context.Context) (model.Reading, error) {
+	s.now = s.opts.Now()
+	s.gen++
+	s.errs, s.failed, s.out = s.errs[:0], 0, s.out[:0]
+	s.readHost()
+	if err := s.scan(ctx); err != nil {
+		s.fail(err)
+	}
+	if err := s.readMachines(ctx); err != nil {
+		s.fail(err)
+	}
+	return model.Reading{
+		Guests: s.out, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
+	}, s.errors()
+}
+
+// Close lets go of everything that is kept open.
+func (s *Source) Close() error {
+	for _, t := range s.threads {
+		s.files.Close(&t.file)
+	}
+	for _, p := range s.processes {
+		s.closeFiles(p)
+	}
+	return nil
+}
+
+// maxErrors bounds what one reading says of itself: what fails on a hundred
+// machines fails for one reason.
+const maxErrors = 5
+
+func (s *Source) fail(err error) {
+	s.failed++
+	if len(s.errs) < maxErrors {
+		s.errs = append(s.errs, err)
+	}
+}
+
+func (s *Source) errors() error {
+	if s.failed > len(s.errs) {
+		s.errs = append(s.errs, fmt.Errorf("and %d more", s.failed-len(s.errs)))
+	}
+	return errors.Join(s.errs...)
+}
+
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return time.Duration(time.Now().UnixNano())
+	}
+	return time.Duration(ts.Nano())
+}
