@@ -27,10 +27,20 @@ wanted=(
 	busybox busybox-static
 	promtool prometheus
 	qemu-system-x86_64 qemu-system-x86
+	/etc/libvirt/libvirtd.conf libvirt-daemon-system
+	"/usr/lib/$(uname -m)-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so" libvirt-daemon-driver-qemu
+	virsh libvirt-clients
 )
 
-# A kernel for the virtual machine of the tests, unpacked and not installed.
+# A kernel for the virtual machines of the tests and the modules that they load,
+# unpacked and not installed. A release may have some of them in the kernel.
 kernel=/var/cache/virt_exporter/vmlinuz
+modules=/var/cache/virt_exporter/modules
+modules_wanted=(
+	virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
+	virtio_blk virtio_balloon failover net_failover virtio_net
+	irqbypass rng-core ccp kvm kvm-amd
+)
 get_kernel() {
 	[ "$(dpkg --print-architecture)" = amd64 ] || return 0
 	local package dir
@@ -38,20 +48,28 @@ get_kernel() {
 	dir=$(mktemp -d)
 	chmod 755 "$dir"
 	(cd "$dir" && apt-get download -q "$package" && dpkg -x ./*.deb tree)
-	mkdir -p "${kernel%/*}"
+	mkdir -p "$modules"
 	cp "$dir"/tree/boot/vmlinuz-* "$kernel"
+	local name file
+	for name in "${modules_wanted[@]}"; do
+		file=$(find "$dir/tree" -name "$name.ko" -o -name "$name.ko.xz")
+		case $file in
+		*.xz) xz -dc "$file" >"$modules/$name.ko" ;;
+		*.ko) cp "$file" "$modules/" ;;
+		esac
+	done
 	rm -rf "$dir"
 }
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
-	command -v "${wanted[i]}" >/dev/null || missing+=("${wanted[i + 1]}")
+	command -v "${wanted[i]}" >/dev/null || [ -e "${wanted[i]}" ] || missing+=("${wanted[i + 1]}")
 done
-if [ ${#missing[@]} = 0 ] && [ -e "$kernel" ]; then
+if [ ${#missing[@]} = 0 ] && [ -e "$kernel" ] && [ -e "$modules" ]; then
 	echo "== all components are there"
 	exit 0
 fi
 apt-get update -q -o DPkg::Lock::Timeout=120 || echo "== apt-get update failed: going on with the lists that are there"
-[ -e "$kernel" ] || get_kernel || echo "== no kernel can be had for the virtual machine"
+{ [ -e "$kernel" ] && [ -e "$modules" ]; } || get_kernel || echo "== no kernel can be had for the virtual machines"
 packages=()
 for package in "${missing[@]}"; do
 	if apt-cache show "$package" >/dev/null 2>&1; then
