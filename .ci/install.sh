@@ -47,18 +47,24 @@ get_kernel() {
 	package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
 	dir=$(mktemp -d)
 	chmod 755 "$dir"
-	(cd "$dir" && apt-get download -q "$package" && dpkg -x ./*.deb tree)
-	mkdir -p "$modules"
-	cp "$dir"/tree/boot/vmlinuz-* "$kernel"
-	local name file
+	unpack_kernel "$package" "$dir"
+	local result=$?
+	rm -rf "$dir"
+	return $result
+}
+unpack_kernel() { # errexit is off where its caller is part of a condition
+	local package=$1 dir=$2 name file
+	(cd "$dir" && apt-get download -q "$package" && dpkg -x ./*.deb tree) || return 1
+	mkdir -p "$dir/modules" "$(dirname "$kernel")" || return 1
 	for name in "${modules_wanted[@]}"; do
-		file=$(find "$dir/tree" -name "$name.ko" -o -name "$name.ko.xz")
+		file=$(find "$dir/tree" -name "$name.ko" -o -name "$name.ko.*")
 		case $file in
-		*.xz) xz -dc "$file" >"$modules/$name.ko" ;;
-		*.ko) cp "$file" "$modules/" ;;
+		*.xz) xz -dc "$file" >"$dir/modules/$name.ko" || return 1 ;;
+		*.zst) zstd -qdc "$file" >"$dir/modules/$name.ko" || return 1 ;;
+		*.ko) cp "$file" "$dir/modules/" || return 1 ;;
 		esac
 	done
-	rm -rf "$dir"
+	cp "$dir"/tree/boot/vmlinuz-* "$kernel" && rm -rf "$modules" && cp -r "$dir/modules" "$modules"
 }
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do

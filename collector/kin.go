@@ -35,7 +35,8 @@ type machine struct {
 	name   model.Name
 	uuid   string
 	cgroup string
-	start  model.Opt // of its process: a new one is a new life of its counters
+	start  model.Opt     // of its process: a new one is a new life of its counters
+	metAt  time.Duration // when that life was first seen
 
 	seen   uint64        // the last scrape with it
 	seenAt time.Duration // and when
@@ -55,7 +56,9 @@ const forgetAfter = 10 * time.Minute
 func (k *kin) begin(views []view, now time.Duration) {
 	k.views, k.now, k.gen = views, now, k.gen+1
 	k.current = k.current[:0]
-	k.machines = slices.DeleteFunc(k.machines, func(m *machine) bool { return now-m.seenAt > forgetAfter })
+	k.machines = slices.DeleteFunc(k.machines, func(m *machine) bool {
+		return m.seen+1 < k.gen && now-m.seenAt > forgetAfter // not those of the last scrape, however long ago
+	})
 	if k.byName == nil {
 		k.byName, k.byUUID, k.byCgroup = make(map[model.Name]*machine), make(map[string]*machine), make(map[string]*machine)
 	}
@@ -89,7 +92,7 @@ func (k *kin) know(m *machine) {
 func (k *kin) meet(i int, g *model.Guest) {
 	m := k.find(k.views[i].source, g)
 	if m == nil {
-		m = &machine{name: g.Name}
+		m = &machine{name: g.Name, metAt: k.now}
 		k.machines = append(k.machines, m)
 	}
 	slot := m.slot(k.views[i].source)
@@ -126,8 +129,15 @@ func (k *kin) find(source string, g *model.Guest) *machine {
 	if m := k.byCgroup[g.Info.Cgroup]; g.Info.Cgroup != "" && free(m) {
 		return m
 	}
-	if m := k.byName[g.Name]; free(m) && m.mayBe(g) {
+	if m := k.byName[g.Name]; free(m) && m.mayBe(source, g) {
 		return m
+	}
+	if m := k.byName[g.Name]; m != nil { // two are called so
+		for _, m := range k.machines {
+			if m.name == g.Name && free(m) && m.mayBe(source, g) {
+				return m
+			}
+		}
 	}
 	if m := k.byUUID[g.Info.UUID]; g.Info.UUID != "" && free(m) && m.name.Runtime == g.Runtime {
 		return m
@@ -137,7 +147,13 @@ func (k *kin) find(source string, g *model.Guest) *machine {
 
 // mayBe reports whether nothing says that g, which is called like m, is another:
 // not its UUID, and not that it runs elsewhere.
-func (m *machine) mayBe(g *model.Guest) bool {
+func (m *machine) mayBe(source string, g *model.Guest) bool {
+	if source == sourceVMM && g.Info.UUID == "" && m.uuid != "" && m.start == (model.Opt{}) && !within(g.Within, m.cgroup) {
+		return false // libvirt gives every process its domain's UUID
+	}
+	if m.vmm != nil && g.State == model.ShutOff && m.uuid != g.Info.UUID {
+		return false // what does not run has no process
+	}
 	if m.uuid != "" && g.Info.UUID != "" && m.uuid != g.Info.UUID {
 		return false
 	}
@@ -148,8 +164,12 @@ func (m *machine) mayBe(g *model.Guest) bool {
 // says, for that is there as long as the machine is; libvirt names those that
 // have none, and a cgroup those of which nobody else knows.
 func (k *kin) adopt(m *machine, source string, g *model.Guest) {
-	if source == sourceVMM || source == sourceLibvirt && m.vmm == nil && k.answered(sourceVMM) {
+	hadNone := m.start == (model.Opt{}) || g.State == model.ShutOff // a process; it may only have been missed this once
+	if source == sourceVMM || source == sourceLibvirt && m.vmm == nil && hadNone && k.answered(sourceVMM) {
 		m.name = g.Name
+	}
+	if source == sourceLibvirt && g.State == model.ShutOff && m.vmm == nil {
+		m.owners, m.metAt = [numCounters]string{}, k.now // when it is started it has another life
 	}
 	if g.Info.UUID != "" {
 		m.uuid = g.Info.UUID
@@ -159,7 +179,7 @@ func (k *kin) adopt(m *machine, source string, g *model.Guest) {
 	}
 	if source == sourceVMM && g.StartTime != (model.Opt{}) {
 		if m.start != (model.Opt{}) && m.start != g.StartTime {
-			m.owners = [numCounters]string{} // it was started again
+			m.owners, m.metAt = [numCounters]string{}, k.now // it was started again
 		}
 		m.start = g.StartTime
 	}

@@ -77,7 +77,7 @@ func one(t *testing.T, guests []model.Guest) model.Guest {
 func names(guests []model.Guest) []string {
 	var all []string
 	for i := range guests {
-		all = append(all, guests[i].Name.Guest)
+		all = append(all, guests[i].Guest)
 	}
 	return all
 }
@@ -115,6 +115,9 @@ func TestSourcesThatKnowOneMachine(t *testing.T) {
 		{"a directory is a machine while the list of processes is late", said{
 			sourceCgroup: {vm("fc1", "", in("/firecracker/fc1"))}, sourceVMM: nil,
 		}, []string{"fc1"}},
+		{"a domain that is off is not the process of that name", said{
+			sourceVMM: {vm("web", "")}, sourceLibvirt: {vm("web", uuidA, is(model.ShutOff)), vm("db", uuidB, is(model.ShutOff))},
+		}, []string{"web", "db"}},
 		{"a machine on another host is another", said{
 			sourceVMM:     {vm("web", uuidA)},
 			sourceLibvirt: {vm("web", uuidA, func(g *model.Guest) { g.VMHost = "host2" })},
@@ -165,6 +168,11 @@ func TestACounterKeepsItsSource(t *testing.T) {
 		{"a machine without a cgroup has what its processes used", []scrape{
 			{said{sourceCgroup: {}, sourceVMM: {vm("web", uuidA, used(2), stolen(2, 1))}, sourceLibvirt: libvirt(30, 3)}, model.Some(2), model.Some(1)},
 		}},
+		{"one whose process was missed once is not libvirt's for that", []scrape{
+			{said{sourceCgroup: {}, sourceVMM: {}, sourceLibvirt: libvirt(30, 3)}, model.Opt{}, model.Opt{}},
+			{said{sourceCgroup: {}, sourceVMM: {vm("web", uuidA, used(2), stolen(2, 1), started(1))}, sourceLibvirt: libvirt(31, 4)}, model.Some(2), model.Some(1)},
+			{said{sourceCgroup: {}, sourceVMM: {vm("web", uuidA, used(3), stolen(3, 2), started(1))}, sourceLibvirt: nil}, model.Some(3), model.Some(2)},
+		}},
 		{"one that was started again begins anew", []scrape{
 			{said{sourceCgroup: {}, sourceVMM: {vm("web", uuidA, used(2), stolen(2, 1), started(1))}}, model.Some(2), model.Some(1)},
 			{said{
@@ -197,8 +205,8 @@ func TestNameOfAMachineStays(t *testing.T) {
 		sourceVMM:    {}, sourceLibvirt: {},
 	}
 	for i, what := range []said{all, late, all, killed} {
-		if g := one(t, s.next(what)); g.Name.Guest != "web" {
-			t.Errorf("scrape %d: the name is %q", i, g.Name.Guest)
+		if g := one(t, s.next(what)); g.Guest != "web" {
+			t.Errorf("scrape %d: the name is %q", i, g.Guest)
 		}
 	}
 	if g := one(t, s.next(killed)); !g.Ended || g.Memory.Events.OOMKill != model.Some(1) {
@@ -211,7 +219,7 @@ func TestADomainThatIsRenamedIsANewSeries(t *testing.T) {
 	s.next(said{sourceVMM: {vm("old", uuidA)}, sourceLibvirt: {vm("old", uuidA)}})
 	off := s.next(said{sourceVMM: {}, sourceLibvirt: {vm("new", uuidA, is(model.ShutOff))}})
 	on := s.next(said{sourceVMM: {vm("new", uuidA)}, sourceLibvirt: {vm("new", uuidA)}})
-	if one(t, off).Name.Guest != "new" || one(t, on).Name.Guest != "new" {
+	if one(t, off).Guest != "new" || one(t, on).Guest != "new" {
 		t.Errorf("the names are %v and %v", names(off), names(on))
 	}
 }
@@ -229,6 +237,7 @@ func TestStateIsLibvirtsUnlessItIsFrozen(t *testing.T) {
 			sourceCgroup: {vm("x", "", in(scope), is(model.Paused))},
 			sourceVMM:    {vm("web", uuidA, in(scope))}, sourceLibvirt: {vm("web", uuidA, is(model.Running))},
 		}, model.Paused},
+		{"the daemon has not noticed that it was started", said{sourceVMM: {vm("web", uuidA)}, sourceLibvirt: {vm("web", uuidA, is(model.ShutOff))}}, ""},
 		{"not frozen says nothing of what it does", said{
 			sourceCgroup: {vm("x", "", in(scope), is(model.Running))}, sourceVMM: {vm("web", uuidA, in(scope))},
 		}, ""},
@@ -330,5 +339,67 @@ func TestStealOfAMachineIsSplit(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, g.CPU.StealBy); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What the quota of the emulator held explains nothing of the vCPUs' steal.
+func TestOnlyQuotasOnVCPUsExplainTheirSteal(t *testing.T) {
+	var s scrapes
+	held := func(all, vcpus float64) func(*model.Guest) {
+		return func(g *model.Guest) { g.CPU.Throttled, g.CPU.ThrottledVCPUs = model.Some(all), model.Some(vcpus) }
+	}
+	s.next(said{sourceCgroup: {vm("web", "", in(scope), held(0, 0))}, sourceVMM: {vm("web", uuidA, in(scope), stolen(0, 0))}})
+	g := one(t, s.next(said{
+		sourceCgroup: {vm("web", "", in(scope), held(50, 0))}, sourceVMM: {vm("web", uuidA, in(scope), stolen(1, 10))},
+	}))
+	if len(g.CPU.StealBy) != 2 || g.CPU.StealBy[0].Seconds != 0 || g.CPU.StealBy[1].Seconds != 10 {
+		t.Errorf("the causes are %+v", g.CPU.StealBy)
+	}
+	if g.CPU.Throttled != model.Some(50) {
+		t.Errorf("throttled: %v", g.CPU.Throttled)
+	}
+}
+
+func TestAMachineIsRememberedOverALongPause(t *testing.T) {
+	var s scrapes
+	reading := func(steal float64) said {
+		return said{
+			sourceCgroup: {vm("web", "", in(scope), func(g *model.Guest) { g.CPU.Throttled = model.Some(5000) })},
+			sourceVMM:    {vm("web", uuidA, in(scope), stolen(steal, steal))},
+		}
+	}
+	s.next(reading(0))
+	s.next(reading(10))
+	s.now += time.Hour // nobody scrapes
+	if g := one(t, s.next(reading(20))); g.CPU.StealBy[0].Seconds != 0 {
+		t.Errorf("a quota that did nothing explains %v", g.CPU.StealBy[0].Seconds)
+	}
+}
+
+func TestMachinesDoNotPileUp(t *testing.T) {
+	var s scrapes
+	elsewhere := func(g *model.Guest) { g.Within = "/system.slice/lab.service" }
+	for range 40 {
+		s.next(said{sourceCgroup: {vm("web", "", in(scope))}, sourceVMM: {vm("web", "", elsewhere)}})
+	}
+	if n := len(s.host.kin.machines); n > 2 {
+		t.Errorf("%d machines are remembered", n)
+	}
+}
+
+// A bare QEMU that is called like a domain which is off is not that domain, in
+// whatever order and however often they are seen.
+func TestAProcessDoesNotBecomeADomainThatIsOff(t *testing.T) {
+	both := said{sourceVMM: {vm("web", "", started(7))}, sourceLibvirt: {vm("web", uuidA, is(model.ShutOff))}}
+	late := said{sourceVMM: {vm("web", "", started(7))}, sourceLibvirt: nil}
+	off := said{sourceVMM: {}, sourceLibvirt: {vm("web", uuidA, is(model.ShutOff))}}
+	for _, order := range [][]said{{both, both, late, both}, {off, both, both, late}} {
+		var s scrapes
+		for i, what := range order {
+			g := one(t, s.next(what))
+			if ran := g.StartTime != (model.Opt{}); ran == (g.Info.UUID != "") {
+				t.Errorf("scrape %d: a process: %t, with the UUID %q", i, ran, g.Info.UUID)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"strings"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -8,12 +9,13 @@ import (
 
 // host is everything that one scrape knows.
 type host struct {
-	node    *model.Node
-	guests  []*model.Guest
-	sources []*health
-	seen    map[model.Name]int // the place in guests
-	kin     kin                // virtual machines, which several sources know
-	nodeNow model.Node         // the machine, with what was allocated of it
+	node     *model.Node
+	guests   []*model.Guest
+	sources  []*health
+	seen     map[model.Name]int      // the place in guests
+	byCgroup map[string]*model.Guest // containers, while virtual machines are placed
+	kin      kin                     // virtual machines, which several sources know
+	nodeNow  model.Node              // the machine, with what was allocated of it
 }
 
 // view is what one source read for this scrape.
@@ -40,6 +42,10 @@ func (h *host) merge(views []view, now time.Duration) {
 		h.seen = make(map[model.Name]int)
 	}
 	clear(h.seen)
+	if h.byCgroup == nil {
+		h.byCgroup = make(map[string]*model.Guest)
+	}
+	clear(h.byCgroup)
 	h.kin.begin(views, now)
 	for i := range views {
 		v := &views[i]
@@ -88,18 +94,23 @@ func (h *host) place(vm *model.Guest) {
 	if vm.Within == "" || vm.Info.Parent != "" {
 		return
 	}
-	var around *model.Guest
-	for _, g := range h.guests {
-		if g.Kind == model.Container && (around == nil || len(g.Info.Cgroup) > len(around.Info.Cgroup)) && within(vm.Within, g.Info.Cgroup) {
-			around = g
+	if len(h.byCgroup) == 0 {
+		for _, g := range h.guests {
+			if g.Kind == model.Container && g.Info.Cgroup != "" && !g.Ended {
+				h.byCgroup[g.Info.Cgroup] = g
+			}
 		}
 	}
-	if around == nil {
+	for path := vm.Within; path != ""; path = path[:max(strings.LastIndexByte(path, '/'), 0)] {
+		around := h.byCgroup[path]
+		if around == nil {
+			continue
+		}
+		vm.Info.Parent = around.String()
+		if vm.Info.KubePod == "" {
+			vm.Info.KubeNamespace, vm.Info.KubePod = around.Info.KubeNamespace, around.Info.KubePod
+		}
 		return
-	}
-	vm.Info.Parent = around.String()
-	if vm.Info.KubePod == "" {
-		vm.Info.KubeNamespace, vm.Info.KubePod = around.Info.KubeNamespace, around.Info.KubePod
 	}
 }
 
@@ -108,8 +119,8 @@ func within(path, dir string) bool {
 	return dir != "" && len(path) >= len(dir) && path[:len(dir)] == dir && (len(path) == len(dir) || path[len(dir)] == '/')
 }
 
-// allocate adds up what the virtual machines of this host were given. Memory is
-// a sum only if every one's is known: a part of it would say that there is room.
+// allocate adds up what the virtual machines of this host were given, where that
+// of each is known: a part of it would say that there is room.
 func (h *host) allocate(views []view) {
 	listed := false
 	for i := range views {
@@ -118,19 +129,22 @@ func (h *host) allocate(views []view) {
 	if h.node == nil || !listed {
 		return
 	}
-	cpus, memory, known := 0.0, 0.0, true
+	cpus, memory := model.Some(0), model.Some(0)
 	for _, g := range h.guests {
 		if g.Kind != model.VM || g.VMHost != "" || g.Ended || g.State == model.ShutOff || g.State == model.Crashed {
 			continue
 		}
-		cpus += g.CPU.CPUs.Or(0)
-		size, ok := g.Memory.BalloonMaximum.Get()
-		memory, known = memory+size, known && ok
+		cpus, memory = sum(cpus, g.CPU.CPUs), sum(memory, g.Memory.BalloonMaximum)
 	}
 	h.nodeNow = *h.node
-	h.nodeNow.VCPUsAllocated = model.Some(cpus)
-	if known {
-		h.nodeNow.MemoryAllocated = model.Some(memory)
-	}
+	h.nodeNow.VCPUsAllocated, h.nodeNow.MemoryAllocated = cpus, memory
 	h.node = &h.nodeNow
+}
+
+// sum is absent unless both are there.
+func sum(a, b model.Opt) model.Opt {
+	if a == (model.Opt{}) || b == (model.Opt{}) {
+		return model.Opt{}
+	}
+	return a.Plus(b)
 }

@@ -1,6 +1,8 @@
 package collector
 
 import (
+	"time"
+
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -15,7 +17,8 @@ const (
 	numCounters
 )
 
-// precedence says which source is believed. libvirt comes last: what the kernel
+// precedence says which source is believed. libvirt comes last, and is taken at
+// all only for a machine of which nobody else gives the counter: what the kernel
 // says is there also while a daemon hangs, and does not change its meaning with
 // the daemon's version.
 func precedence(c counted) []string {
@@ -32,6 +35,10 @@ func precedence(c counted) []string {
 	}
 }
 
+// settled is how long a machine must be known without a process, where processes
+// are listed, until libvirt's figures are taken in place of the kernel's.
+const settled = 2 * time.Minute
+
 // owner returns the source of a counter, nil if that has not given it in this
 // scrape. A source takes a counter over only when those before it have told all
 // that they know and did not give it.
@@ -43,6 +50,9 @@ func (m *machine) owner(k *kin, c counted, given func(*model.Guest) bool) *model
 		return nil
 	}
 	for _, name := range precedence(c) {
+		if name == sourceLibvirt && k.lists(sourceVMM) && k.now < m.metAt+settled {
+			return nil // its process may only be new, or was missed this once
+		}
 		g := *m.slot(name)
 		if g != nil && given(g) {
 			m.owners[c] = name
@@ -90,6 +100,7 @@ func putCgroup(g, c *model.Guest) {
 	fillInfo(&g.Info, &c.Info)
 	g.Ended = c.Ended
 	g.Pressure = c.Pressure
+	g.CPU.ThrottledVCPUs = c.CPU.ThrottledVCPUs
 	g.CPU.Throttled, g.CPU.Periods, g.CPU.ThrottledPeriods, g.CPU.Burst = c.CPU.Throttled, c.CPU.Periods, c.CPU.ThrottledPeriods, c.CPU.Burst
 	g.CPU.LimitCores, g.CPU.Weight = c.CPU.LimitCores.Min(g.CPU.LimitCores), c.CPU.Weight
 	m, usage := &g.Memory, g.Memory.Usage
@@ -111,6 +122,9 @@ func putVMM(g, v *model.Guest) {
 	g.Info = info
 	g.Within = v.Within
 	g.Ended = false
+	if g.State == model.ShutOff {
+		g.State = "" // it has a process: the daemon has not noticed
+	}
 	g.StartTime = v.StartTime
 	g.CPU.Guest = v.CPU.Guest
 	g.CPU.CPUs = or(v.CPU.CPUs, g.CPU.CPUs)

@@ -31,7 +31,7 @@ func memoryRows() []row[model.Guest] {
 		{
 			name: "virt_guest_memory_swap_bytes", typ: gauge, core: true,
 			help:   "Memory of the guest that the host has swapped out.",
-			from:   "memory.swap.current, memory.stat of v1; /proc/PID/status (VmSwap, without shared memory) of a virtual machine without a cgroup of its own",
+			from:   "memory.swap.current, memory.stat of v1; /proc/PID/status (VmSwap) of a virtual machine without a cgroup of its own, absent if its memory is shared",
 			values: func(g *model.Guest, s *series) { s.add(g.Memory.Swap) },
 		},
 		{

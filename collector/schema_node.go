@@ -57,13 +57,13 @@ func nodeRows() []row[model.Node] {
 		},
 		{
 			name: "virt_node_vcpus_allocated", typ: gauge, core: true,
-			help:   "vCPUs of the virtual machines of this machine that are not shut off.",
+			help:   "vCPUs of the virtual machines of this machine that are not shut off or crashed. Absent unless those of each are known.",
 			from:   "virt_guest_cpus",
 			values: func(n *model.Node, s *series) { s.add(n.VCPUsAllocated) },
 		},
 		{
 			name: "virt_node_memory_allocated_bytes", typ: gauge, core: true,
-			help:   "Memory with which the virtual machines of this machine that are not shut off were configured. Absent unless that of each is known.",
+			help:   "Memory with which the virtual machines of this machine that are not shut off or crashed were configured. Absent unless that of each is known.",
 			from:   "virt_guest_memory_balloon_maximum_bytes",
 			values: func(n *model.Node, s *series) { s.add(n.MemoryAllocated) },
 		},

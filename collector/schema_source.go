@@ -70,7 +70,7 @@ func sourceRows() []row[health] {
 		},
 		{
 			name: "virt_source_dropped_total", typ: counter, labels: []string{"source", "reason"},
-			help: "What was left out: guests over a limit, of the host (--limit.guests), of a user (1024) or inside a guest (256); directories over 4096 of a user's or inside a guest; duplicate guests, given by another source too. The last two are counted at each scrape.",
+			help: "What was left out: guests over a limit, of the host (--limit.guests), of a user (1024) or inside a guest (256), for libvirt of the host alone; directories over 4096 of a user's or inside a guest; duplicate guests, given by another source too. The last two are counted at each scrape.",
 			from: "the exporter",
 			values: func(h *health, s *series) {
 				for _, reason := range slices.Sorted(maps.Keys(h.dropped)) {

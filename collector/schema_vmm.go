@@ -1,6 +1,10 @@
 package collector
 
-import "github.com/virt-exporter/virt_exporter/collector/model"
+import (
+	"slices"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
 
 // vmmRows is the table of what it costs to run a virtual machine.
 func vmmRows() []row[model.Guest] {
@@ -13,7 +17,7 @@ func vmmRows() []row[model.Guest] {
 		},
 		{
 			name: "virt_guest_vmm_cpu_seconds_total", typ: counter, core: true, labels: []string{"component"},
-			help: "CPU that the host spends to run the virtual machine. vcpu_host is the vCPU threads outside guest mode, halt polling included, at a resolution of 10 ms; where guest time is not accounted, vcpu is the whole of them. worker includes what short-lived threads ran.",
+			help: "CPU that the host spends to run the virtual machine. vcpu_host is the vCPU threads outside guest mode, halt polling included, at a resolution of 10 ms; where guest time is not accounted, as after a minute of a KVM that shows none, vcpu is the whole of them. worker includes what short-lived threads ran.",
 			from: "/proc/TID/schedstat, /proc/PID/stat of the hypervisor's process, its vhost workers, virtiofsd and other helpers",
 			values: func(g *model.Guest, s *series) {
 				for c := range model.NumComponents {
@@ -64,6 +68,9 @@ func diskRows() []row[model.Guest] {
 			values: func(g *model.Guest, s *series) {
 				for i := range g.Disks {
 					d := &g.Disks[i]
+					if slices.Contains(g.Disks[:i], *d) {
+						continue // one series twice would spoil the exposition
+					}
 					s.add1(d.Device, d.HostDevice, d.Bus, d.Cache, d.Driver, d.Format)
 				}
 			},
@@ -76,6 +83,9 @@ func diskRows() []row[model.Guest] {
 			values: func(g *model.Guest, s *series) {
 				for i := range g.Shares {
 					share := &g.Shares[i]
+					if slices.Contains(g.Shares[:i], *share) {
+						continue
+					}
 					s.add1(share.Tag, share.Source, share.FSType, share.Cache, g.Info.VMKey)
 				}
 			},

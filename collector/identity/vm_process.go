@@ -70,7 +70,7 @@ func VMFromProcess(p Process) (vm VM, ok bool) {
 	if runtime == "" && len(p.Args) > 0 && runtimeOf(baseName(p.Args[0])) == "qemu" {
 		runtime = "qemu" // QEMU's -name process=X renames the process
 	}
-	if runtime == "" {
+	if runtime == "" || isScript(p.Args) {
 		return VM{}, false
 	}
 	vm.Runtime = runtime
@@ -83,6 +83,19 @@ func VMFromProcess(p Process) (vm VM, ok bool) {
 	}
 	nameByCgroup(&vm, p.Cgroup)
 	return vm, true
+}
+
+// isScript reports whether the arguments are those of an interpreter that runs a
+// script which is called like a hypervisor, and is about to start the real one.
+func isScript(args []string) bool {
+	if len(args) < 2 || runtimeOf(baseName(args[0])) != "" {
+		return false
+	}
+	script := args[1]
+	if strings.HasPrefix(script, "-") && len(args) > 2 {
+		script = args[2] // #!/bin/sh -e
+	}
+	return runtimeOf(baseName(script)) != ""
 }
 
 // MayRunVM says of the name of a process whether its arguments are worth

@@ -78,7 +78,7 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		},
 		{
 			name: "Proxmox without a name", argv: "/usr/bin/kvm -id 101 -m 512",
-			want: VM{Runtime: "qemu", Name: "101", ID: "101", Accelerator: "kvm", MemoryBytes: 512 << 20},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "101", ID: "101", Accelerator: "kvm", MemoryBytes: 512 << 20},
 		},
 		{
 			// kata-containers/kata-containers, issue 1875
@@ -92,7 +92,7 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		{
 			// kata-containers/kata-containers, issue 3717
 			name: "Kata, a name for an id", argv: "/opt/kata/bin/qemu-system-x86_64 -name sandbox-kata-initrd-test1 -uuid 1499be55-84de-4972-a86b-01bdf45d794a -machine q35,accel=kvm,kernel_irqchip=on -qmp unix:/run/vc/vm/kata-initrd-test1/qmp.sock,server=on,wait=off -m 2048M,slots=10,maxmem=3938M",
-			want: VM{Runtime: "qemu", Name: "kata-initrd-", ID: "kata-initrd-test1", UUID: "1499be55-84de-4972-a86b-01bdf45d794a", Accelerator: "kvm", MemoryBytes: 2 << 30},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "kata-initrd-", ID: "kata-initrd-test1", UUID: "1499be55-84de-4972-a86b-01bdf45d794a", Accelerator: "kvm", MemoryBytes: 2 << 30},
 		},
 		{
 			// Output of ps in a document on debugging KubeVirt's nodes.
@@ -101,11 +101,11 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		},
 		{
 			name: "KubeVirt by its cgroup", argv: "/usr/libexec/qemu-kvm -name guest=shop_db-0,debug-threads=on", cgroup: "/kubepods.slice/kubepods-pod" + uidUnder + ".slice/crio-" + idA + ".scope",
-			want: VM{Runtime: "qemu", Name: "shop/db-0", KubeNamespace: "shop", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "shop/db-0", KubeNamespace: "shop", Accelerator: "kvm"},
 		},
 		{
 			name: "an underscore elsewhere", argv: "/usr/bin/qemu-system-x86_64 -name guest=shop_db,debug-threads=on -accel kvm",
-			want: VM{Runtime: "qemu", Name: "shop_db", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "shop_db", Accelerator: "kvm"},
 		},
 		{
 			// canonical/lxd, issue 8416
@@ -128,11 +128,11 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		},
 		{
 			name: "libvirt's session, runtime directory", uid: 1000, argv: "/usr/bin/qemu-system-x86_64 -name guest=a -accel kvm -chardev socket,id=c,path=/run/user/1000/libvirt/qemu/run/channel/1-a/x",
-			want: VM{Runtime: "qemu", Name: "user@1000/a", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "user@1000/a", Accelerator: "kvm"},
 		},
 		{
 			name: "a disk below another user's home", uid: 64055, argv: "/usr/bin/qemu-system-x86_64 -name guest=a -accel kvm -drive file=/run/user/1000/libvirt/qemu/x.img",
-			want: VM{Runtime: "qemu", Name: "a", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "a", Accelerator: "kvm"},
 		},
 		{
 			name: "by hand", argv: "qemu-system-x86_64 --enable-kvm --name 'a,,b,process=web' -m 1.5G,slots=2 -smp cores=2,threads=2,sockets=1 -virtfs local,path=/srv/a,,b,mount_tag=Public-me,security_model=mapped-xattr -smbios type=1,uuid=" + uid,
@@ -143,7 +143,7 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		},
 		{
 			name: "several accelerators", argv: "qemu-system-aarch64 -M virt,accel=kvm:tcg -m size=4194304k,slots=16,maxmem=8G",
-			want: VM{Runtime: "qemu", Accelerator: "kvm", MemoryBytes: 4 << 30},
+			want: VM{Runtime: "qemu", VCPUs: 1, Accelerator: "kvm", MemoryBytes: 4 << 30},
 		},
 		{
 			name: "accel twice", argv: "qemu-system-x86_64 -accel kvm,kernel-irqchip=split -accel tcg -smp maxcpus=8,sockets=2",
@@ -151,15 +151,15 @@ func TestVMFromProcessQEMU(t *testing.T) {
 		},
 		{
 			name: "a kernel's arguments like options", argv: "qemu-system-x86_64 -name real -append -name -m 1G",
-			want: VM{Runtime: "qemu", Name: "real", Accelerator: "tcg", MemoryBytes: 1 << 30},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "real", Accelerator: "tcg", MemoryBytes: 1 << 30},
 		},
 		{
 			name: "named by vmspawn's unit", argv: "qemu-system-x86_64 -machine q35,accel=kvm", cgroup: "/machine.slice/systemd-vmspawn@fedora.service",
-			want: VM{Runtime: "qemu", Name: "fedora", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "fedora", Accelerator: "kvm"},
 		},
 		{
 			name: "argv cut off", argv: "qemu-system-x86_64 -name guest=a -accel kvm -device '{\"driver\":\"vhost-user-fs-pci\",\"tag\":'",
-			want: VM{Runtime: "qemu", Name: "a", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "a", Accelerator: "kvm"},
 		},
 		{
 			name: "a size that no machine has", argv: "qemu-system-x86_64 -name a -accel kvm -m 99999999999999T -smp 99999999",
@@ -346,7 +346,7 @@ func TestVMFromProcessOthers(t *testing.T) {
 		},
 		{
 			name: "QEMU that renamed itself", comm: "web", argv: "/usr/bin/qemu-system-x86_64 -name web,process=web -accel kvm",
-			want: VM{Runtime: "qemu", Name: "web", Accelerator: "kvm"},
+			want: VM{Runtime: "qemu", VCPUs: 1, Name: "web", Accelerator: "kvm"},
 		},
 		{
 			name: "no arguments to be read", comm: "qemu-system-x86", cgroup: `/machine.slice/machine-qemu\x2d1\x2dmy\x2dvm.scope/libvirt/emulator`,

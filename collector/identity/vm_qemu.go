@@ -248,8 +248,11 @@ func (q *qemu) fill(vm *VM) {
 }
 
 // vcpus works out -smp as QEMU does: the number of vCPUs, else the greatest
-// number, else the product of the topology.
+// number, else the product of the topology. Without -smp it is one.
 func (q *qemu) vcpus() int {
+	if q.smp == "" && q.readconfig == "" {
+		return 1
+	}
 	var cpus, maxcpus int
 	product := 0
 	for key, value := range suboptions(q.smp) {

@@ -14,8 +14,8 @@ type Node struct {
 	Pressure Pressure
 	Memory   Opt // bytes
 
-	// What the virtual machines that are not shut off were given, for
-	// overcommit. MemoryAllocated is absent unless every one's is known.
+	// What the virtual machines that are not shut off or crashed were given, for
+	// overcommit. Absent unless every one's is known.
 	VCPUsAllocated  Opt
 	MemoryAllocated Opt // bytes
 	OOMKills        Opt

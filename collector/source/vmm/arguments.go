@@ -20,13 +20,15 @@ type arguments struct {
 
 type argument struct {
 	start  uint64 // of the process, against reuse of its number
+	uid    uint32
 	answer chan []string
 }
 
 const (
 	argumentPatience = 50 * time.Millisecond
 	maxArguments     = 256 << 10 // bytes of one command line
-	maxWaiting       = 16        // goroutines that hang
+	maxWaiting       = 512       // goroutines that hang: a dead mount may hang every machine
+	maxWaitingUser   = 8         // of processes of one user who is not root
 )
 
 func newArguments(procfs string) *arguments {
@@ -36,19 +38,16 @@ func newArguments(procfs string) *arguments {
 // get returns the arguments of a process. They may be asked for again while they
 // are late, because the kernel makes us wait, and while there are none: a program
 // has its name before it has its arguments.
-func (a *arguments) get(pid int32, start uint64) (args []string, late bool) {
-	w := a.waiting[pid]
-	asked := w != nil && w.start == start
+func (a *arguments) get(p *process) (args []string, late bool) {
+	w := a.waiting[p.pid]
+	asked := w != nil && w.start == p.start
 	if !asked {
-		if len(a.waiting) >= maxWaiting {
-			a.drain()
-		}
-		if len(a.waiting) >= maxWaiting {
+		if len(a.waiting) > 0 && !a.admits(p.uid) {
 			return nil, true
 		}
-		w = &argument{start: start, answer: make(chan []string, 1)}
-		a.waiting[pid] = w
-		path := filepath.Join(a.procfs, strconv.Itoa(int(pid)), "cmdline")
+		w = &argument{start: p.start, uid: p.uid, answer: make(chan []string, 1)}
+		a.waiting[p.pid] = w
+		path := filepath.Join(a.procfs, strconv.Itoa(int(p.pid)), "cmdline")
 		go func() { w.answer <- readArguments(path) }()
 	}
 	if asked && len(w.answer) == 0 {
@@ -58,21 +57,26 @@ func (a *arguments) get(pid int32, start uint64) (args []string, late bool) {
 	defer timer.Stop()
 	select {
 	case args = <-w.answer:
-		delete(a.waiting, pid)
+		delete(a.waiting, p.pid)
 		return args, false
 	case <-timer.C:
 		return nil, true
 	}
 }
 
-// drain forgets the answers that came for processes that nobody asks about any
-// more.
-func (a *arguments) drain() {
+// admits reports whether one more may be asked for, and forgets the answers that
+// came for processes that nobody asks about any more.
+func (a *arguments) admits(uid uint32) bool {
+	ofUser := 0
 	for pid, w := range a.waiting {
-		if len(w.answer) > 0 {
+		switch {
+		case len(w.answer) > 0:
 			delete(a.waiting, pid)
+		case w.uid == uid:
+			ofUser++
 		}
 	}
+	return len(a.waiting) < maxWaiting && (uid == 0 || ofUser < maxWaitingUser)
 }
 
 func readArguments(path string) []string {

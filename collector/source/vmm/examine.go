@@ -29,6 +29,7 @@ func (s *Source) meetProcess(p *process) bool {
 	if p.start != st.StartTicks { // the number is another's by now
 		s.removeProcess(p)
 		p.help, p.askedAt, p.leftOut = identity.Helper{}, 0, false
+		p.metAt, p.metOld = s.now, s.isOld(st.StartTicks)
 	}
 	if p.vm != nil || p.helps {
 		p.next = s.now + s.opts.Recheck
@@ -100,14 +101,14 @@ func (s *Source) describe(p *process) (in identity.Process, whole bool) {
 	if b, err := s.files.ReadTaskOnce(s.opts.ProcFS, p.pid, "status"); err == nil {
 		var st kernel.Status
 		if kernel.ParseStatus(b, &st) == nil {
-			in.UID = st.UID
+			in.UID, p.uid = st.UID, st.UID
 		}
 	}
 	if p.askedAt == 0 {
 		p.askedAt = s.now
 	}
 	var late bool
-	in.Args, late = s.args.get(p.pid, p.start)
+	in.Args, late = s.args.get(p)
 	return in, !late && (len(in.Args) > 0 || s.now >= p.askedAt+young)
 }
 

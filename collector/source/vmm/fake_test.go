@@ -65,6 +65,7 @@ func newFake(t testing.TB) *fake {
 	f.mkdir("rootfs")
 	f.mkdir("gone")
 	f.put(f.proc(1, "systemd", "/sbin/init"))
+	f.write("proc/2/comm", "kthreadd\n")
 	return f
 }
 

@@ -30,6 +30,7 @@ func TestHiddenProcessesAreNoticed(t *testing.T) {
 	f := newFake(t)
 	f.put(f.qemu(100, "web"))
 	f.remove("proc/1")
+	f.remove("proc/2")
 	s := f.open()
 	for range 60 { // for as long as it is so
 		reason, known := f.feature(s, "processes")
@@ -38,9 +39,27 @@ func TestHiddenProcessesAreNoticed(t *testing.T) {
 		}
 	}
 	f.put(f.proc(1, "systemd"))
+	f.write("proc/2/comm", "kthreadd\n")
 	f.pass(s, 10*time.Minute)
 	if reason, _ := f.feature(s, "processes"); reason != model.Available {
 		t.Errorf("processes: %q when they are seen again", reason)
+	}
+}
+
+func TestAPIDNamespaceIsNoHost(t *testing.T) {
+	f := newFake(t)
+	f.remove("proc/2")
+	s := f.open()
+	if reason, _ := f.feature(s, "processes"); reason != model.ForeignPIDNamespace {
+		t.Errorf("processes: %q", reason)
+	}
+	r, err := s.Read(t.Context())
+	if err != nil || r.Guests != nil {
+		t.Errorf("it lists %d guests (%t), though there may be others: %v", len(r.Guests), r.Guests == nil, err)
+	}
+	f.put(f.qemu(100, "web"))
+	if r, _ = s.Read(t.Context()); len(r.Guests) != 1 {
+		t.Errorf("it lists %d guests of those that it sees", len(r.Guests))
 	}
 }
 

@@ -64,10 +64,24 @@ func (s *Source) masterOf(p *process) *machine {
 			}
 		}
 	}
-	if m := s.sockets[h.Socket]; h.Socket != "" && m != nil {
-		return m
+	m := s.sockets[h.Socket]
+	if h.Socket == "" || m == nil {
+		m = s.called(h.VMName)
 	}
-	return s.called(h.VMName)
+	if m == nil || !s.mayServe(p, m) {
+		return nil
+	}
+	return m
+}
+
+// mayServe reports whether what a process says of itself is to be believed: it
+// is the machine's user's or the system's own, and in the same container if it is
+// in one. Anybody may call his process a machine's virtiofsd.
+func (s *Source) mayServe(p *process, m *machine) bool {
+	const firstPerson = 1000 // users below are the system's: swtpm and passt have their own
+	its, _, _ := container(s.cgroupOf(p))
+	machines, _, _ := container(m.within)
+	return its == machines && (p.uid < firstPerson || p.uid == m.main.uid)
 }
 
 // ownerOf returns the machine of the process, or of the thread, that made a

@@ -26,7 +26,8 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 	switch f {
 	case featureProcesses:
 		return "processes", map[model.Reason]string{
-			model.NoPermission: "mount /proc without hidepid, or run as root",
+			model.NoPermission:        "mount /proc without hidepid, or run as root",
+			model.ForeignPIDNamespace: "run in the host's PID namespace (docker run --pid=host, hostPID: true)",
 		}
 	case featureThreads:
 		return "thread_schedstat", map[model.Reason]string{
@@ -106,10 +107,21 @@ func (s *Source) readHost() {
 	s.delayAt = s.now
 	b, err := s.files.ReadOnce(s.opts.ProcFS, "/sys/kernel", "task_delayacct")
 	s.delayacct = err == nil && len(b) > 0 && b[0] == '1'
-	// Process 1 is there on every host: who does not see it sees only his own.
-	if _, _, err := s.files.Links(s.opts.ProcFS, "/1"); err == nil {
+	s.lookAround()
+}
+
+// lookAround finds out whether the host's processes are seen. Process 2 of every
+// host is kthreadd: who sees another, or none, sees a part.
+func (s *Source) lookAround() {
+	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, 2, "comm")
+	s.seesAll = err == nil && string(b) == "kthreadd\n"
+	_, _, err = s.files.Links(s.opts.ProcFS, "/1")
+	switch {
+	case s.seesAll:
 		s.features.saw(featureProcesses, s.now)
-	} else if kernel.Gone(err) || kernel.Denied(err) {
+	case err == nil:
+		s.features.lacks(featureProcesses, model.ForeignPIDNamespace, s.now)
+	case kernel.Gone(err) || kernel.Denied(err):
 		s.features.lacks(featureProcesses, model.NoPermission, s.now)
 	}
 }

@@ -29,6 +29,8 @@ type machine struct {
 	vcpus      int    // vCPU threads in the last reading
 	roundRobin bool   // one thread runs all vCPUs
 	everVCPU   bool
+	shared     bool // the guest's memory is shared memory
+	byTime     bool // a vCPU is known by its guest time alone
 	missing    bool // there is a vCPU thread that is not known for one
 
 	guestTicks, guestBase uint64
@@ -58,7 +60,7 @@ const (
 
 // admit makes p a machine.
 func (s *Source) admit(p *process, vm identity.VM, cgroup string, whole bool) {
-	if len(s.machines) >= s.opts.MaxGuests {
+	if len(s.machines) >= s.opts.MaxGuests || !s.hasRoom(p, cgroup) {
 		if !p.leftOut {
 			s.dropped["limit"]++
 		}
@@ -74,6 +76,29 @@ func (s *Source) admit(p *process, vm identity.VM, cgroup string, whole bool) {
 	slices.SortStableFunc(s.machines, func(a, b *machine) int { return cmp.Compare(a.main.start, b.main.start) })
 }
 
+// How many machines one tenant may have: whoever may start processes can call
+// them like a hypervisor.
+const (
+	maxInside = 256  // in one container
+	maxOfUser = 1024 // of one user who is not root
+)
+
+// hasRoom reports whether the tenant whose process p is may have one more.
+func (s *Source) hasRoom(p *process, cgroup string) bool {
+	own, _, inside := container(cgroup)
+	if !inside && p.uid == 0 {
+		return true
+	}
+	n := 0
+	for _, m := range s.machines {
+		switch its, _, _ := container(m.within); {
+		case inside && its == own, !inside && its == "" && m.main.uid == p.uid:
+			n++
+		}
+	}
+	return inside && n < maxInside || !inside && n < maxOfUser
+}
+
 // knowSockets notes by which sockets the daemons of m are known.
 func (s *Source) knowSockets(m *machine) {
 	for _, socket := range m.vm.Sockets {
@@ -85,9 +110,10 @@ func (s *Source) knowSockets(m *machine) {
 	}
 }
 
-// join makes p a process of m.
+// join makes p a process of m. What one did that was waited for since it was born,
+// for its arguments, counts in full.
 func (s *Source) join(p *process, m *machine, c model.Component) {
-	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.isOld(p.start)}
+	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.isOld(p.start) && (p.metOld || p.askedAt != p.metAt)}
 	delete(s.orphans, p)
 	m.processes = append(m.processes, p)
 }

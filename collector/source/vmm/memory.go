@@ -9,8 +9,8 @@ import (
 
 // readMemory reads what the hypervisor's process has in the host's memory. Its
 // helpers map the guest's memory too, and are left out: it would be counted
-// again. Where the guest's memory is shared (memfd, for virtiofs) what is
-// swapped out of it is missing here; the cgroup knows it.
+// again. Where the guest's memory is shared (memfd, for virtiofs) the kernel does
+// not say of the process what is swapped out; the cgroup knows it.
 func (s *Source) readMemory(m *machine, out *model.Memory) {
 	*out = model.Memory{MajorFaults: model.Some(float64(m.majorFaults))}
 	if m.vm.MemoryBytes > 0 {
@@ -35,7 +35,8 @@ func (s *Source) readMemory(m *machine, out *model.Memory) {
 	if st.HasKinds {
 		out.Anon = model.Some(float64(st.AnonBytes))
 	}
-	if st.HasSwap {
+	m.shared = m.shared || st.HasKinds && st.ShmemBytes > st.AnonBytes
+	if st.HasSwap && !m.shared {
 		out.Swap = model.Some(float64(st.SwapBytes))
 	}
 }

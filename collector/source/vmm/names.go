@@ -55,8 +55,28 @@ func (s *Source) giveName(m *machine) {
 		s.releaseName(holder)
 	} else if taken {
 		s.collisions++
-		name = s.distinct(m, name)
+		if m.claim() < holder.claim() {
+			s.rename(holder, s.distinct(holder, name))
+		} else {
+			name = s.distinct(m, name)
+		}
 	}
+	s.rename(m, name)
+}
+
+// claim is the order in which machines may claim a name, whoever was first: what
+// a tenant calls a process must not cost the host's machine its name.
+func (m *machine) claim() int {
+	switch _, _, inside := container(m.within); {
+	case inside:
+		return 2
+	case m.own == "" && m.main.uid != 0:
+		return 1
+	}
+	return 0
+}
+
+func (s *Source) rename(m *machine, name model.Name) {
 	m.name = name
 	s.names[name] = m
 }

@@ -20,6 +20,9 @@ type process struct {
 	guestTicks uint64
 	comm       string
 	kernel     bool          // a thread of the kernel's own
+	metAt      time.Duration // when it was first looked at
+	metOld     bool          // and whether it had been there for longer, see isOld
+	uid        uint32        // effective user, of those that were described
 	leftOut    bool          // it runs a machine for which there was no room
 	askedAt    time.Duration // when its arguments were first asked for; 0 for never
 

@@ -30,6 +30,8 @@ func showCPU(m *machine, c *model.CPU) {
 	switch {
 	case m.roundRobin && m.vm.VCPUs > 0:
 		c.CPUs = model.Some(float64(m.vm.VCPUs))
+	case m.byTime: // those that have not run yet are not known
+		c.CPUs = model.Some(float64(max(m.vcpus, m.vm.VCPUs)))
 	case m.vcpus > 0 && !m.roundRobin:
 		c.CPUs = model.Some(float64(m.vcpus))
 	case m.vm.VCPUs > 0:

@@ -139,16 +139,38 @@ func (s *Source) classify(m *machine, t *thread, st *kernel.ThreadStat) {
 		leader := t.tid == m.main.pid
 		t.component, t.vcpu = identity.ThreadComponent(m.vm.Runtime, string(comm), leader)
 		if !t.vcpu && st.GuestTicks > 0 {
-			t.vcpu, t.component = true, model.VCPU
+			t.vcpu, t.component, m.byTime = true, model.VCPU, true
 		}
 		if t.vcpu && t.seen != 0 {
 			// What it ran so far was taken for another component's, and is no
 			// part of the vCPUs' run: neither is its guest time.
 			m.guestBase += st.GuestTicks - min(st.GuestTicks, t.guestBase)
 		}
+		if t.vcpu {
+			m.noteAccelerator(comm)
+		}
 		m.roundRobin = m.roundRobin || t.vcpu && bytes.HasPrefix(comm, []byte("ALL CPUs"))
 	}
 	m.parts[t.component].seen, m.parts[t.component].threads = true, true
+}
+
+// noteAccelerator takes what QEMU uses from the name of a vCPU's thread: its
+// arguments may name several, and it takes the first that works.
+func (m *machine) noteAccelerator(comm []byte) {
+	_, name, ok := bytes.Cut(comm, []byte("/"))
+	accelerator := ""
+	switch {
+	case !ok || m.vm.Runtime != "qemu":
+		return
+	case string(name) == "KVM":
+		accelerator = "kvm"
+	case string(name) == "TCG":
+		accelerator = "tcg"
+	}
+	if accelerator != "" && accelerator != m.vm.Accelerator {
+		m.vm.Accelerator, m.accounted = accelerator, accountingUnknown
+		m.describe()
+	}
 }
 
 // reconsider looks again at a thread that was not known for a vCPU: it may have

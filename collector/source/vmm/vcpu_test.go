@@ -88,8 +88,8 @@ func TestAPausedMachineWithoutThreadNamesThatIsResumedLate(t *testing.T) {
 	f.read(s)
 	v.run, v.guest = 20, 16
 	f.put(p)
-	g := f.read(s)["web"] // known for a vCPU by now
-	want(t, "vCPUs", g.CPU.CPUs, 1)
+	g := f.read(s)["web"]           // known for a vCPU by now
+	want(t, "vCPUs", g.CPU.CPUs, 2) // as its arguments say: one has not run yet
 	checkGoesOn(f, s, p, v, g)
 }
 

@@ -54,6 +54,7 @@ type Source struct {
 	waiting   bool          // a machine found no room
 	turn      int           // spreads what is looked at now and then
 	next      *machine      // with which the next reading begins: a deadline is fair
+	seesAll   bool          // all processes of the host can be seen
 	delayacct bool          // the kernel accounts delays on block I/O
 	delayAt   time.Duration
 
@@ -112,8 +113,12 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	if err := s.readMachines(ctx); err != nil {
 		s.fail(err)
 	}
+	guests := s.out
+	if !s.seesAll && len(guests) == 0 {
+		guests = nil // there may be some
+	}
 	return model.Reading{
-		Guests: s.out, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
+		Guests: guests, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
 	}, s.errors()
 }
 
