@@ -43,15 +43,8 @@ func DefaultConfig() Config {
 
 const defaultMaxGuests = 20_000
 
-// CheckURIs reports which URI is no libvirt daemon's.
-func (l Libvirt) CheckURIs() error {
-	for _, uri := range l.URIs {
-		if err := libvirt.CheckURI(uri); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// CheckURIs reports which URI is no libvirt daemon's, or is there twice.
+func (l Libvirt) CheckURIs() error { return libvirt.CheckURIs(l.URIs) }
 
 // CheckMetadata reports which path of metadata is none.
 func (l Libvirt) CheckMetadata() error {

@@ -48,7 +48,7 @@ func vmmRows() []row[model.Guest] {
 		{
 			name: "virt_guest_halt_poll_seconds_total", typ: counter, labels: []string{"result"},
 			help: "CPU time that KVM spun for halted vCPUs: success if one was woken meanwhile, fail if it was for nothing.",
-			from: "libvirt cpu.haltpoll, vcpu.N.halt_poll_*_ns",
+			from: "libvirt vcpu.N.halt_poll_*_ns, else cpu.haltpoll",
 			values: func(g *model.Guest, s *series) {
 				s.add(g.HaltPoll.Success, "success")
 				s.add(g.HaltPoll.Fail, "fail")

@@ -19,12 +19,12 @@ type conn struct {
 	guard  *guard
 	driver string // as the daemon calls it: QEMU, Xen, …
 
-	proven bool               // a round was read over it
-	lacks  map[procedure]bool // what the driver does not support
+	proven bool // a round was read over it
 
 	// Of a request that was late.
 	kind     procedure
 	asked    time.Time
+	heldAt   time.Time     // by the daemon's clock
 	answered chan struct{} // closed when it has come to an end
 	answerAt time.Time     // when that was, once it is closed
 }
@@ -34,8 +34,8 @@ type procedure int
 
 const (
 	connecting  procedure = iota
-	listing               // priority: the daemon has workers for it that nothing clogs
-	stating               // priority too
+	listing               // priority, as connecting: there are workers for it that no monitor clogs
+	stating               // of one domain, priority too
 	bulk                  // may wait for a monitor
 	bulkJobFree           // the bulk call for what no monitor is asked
 	describing            // and the rest are of one domain
@@ -68,7 +68,7 @@ func (p procedure) String() string {
 	}
 }
 
-// open connects, and asks what driver answers.
+// open connects, and asks what driver answers. If that is late, it is held.
 func (d *daemon) open() (*conn, error) {
 	ctx, cancel := context.WithTimeout(d.ctx, d.timeout)
 	defer cancel()
@@ -76,7 +76,7 @@ func (d *daemon) open() (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{guard: newGuard(raw, d.timeout), lacks: make(map[procedure]bool)}
+	c := &conn{guard: newGuard(raw, d.timeout)}
 	c.virt = golibvirt.NewWithDialer(fixedDialer{c.guard})
 	_, err = ask(d, c, connecting, d.timeout, func(v *golibvirt.Libvirt) (struct{}, error) {
 		return struct{}{}, v.ConnectToURI(d.endpoint.open)
@@ -84,16 +84,19 @@ func (d *daemon) open() (*conn, error) {
 	if err == nil {
 		c.driver, err = ask(d, c, connecting, d.timeout, (*golibvirt.Libvirt).ConnectGetType)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return c, nil
+	case errors.Is(err, errLate):
+		d.hold(c) // a worker may be busy with it, and closing would not end that
+	default:
 		c.close()
-		return nil, err
 	}
-	return c, nil
+	return nil, err
 }
 
 // ask makes one request and waits for the answer. The error wraps errLate if
-// none came in time: then the connection is waiting for it, and must be held or
-// closed.
+// none came in time: then the connection is waiting for it, and must be held.
 func ask[T any](d *daemon, c *conn, kind procedure, patience time.Duration, request func(*golibvirt.Libvirt) (T, error)) (T, error) {
 	type reply struct {
 		value T

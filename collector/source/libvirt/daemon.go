@@ -13,7 +13,7 @@ import (
 )
 
 // daemon is one libvirt daemon, which is read by one round at a time. But for
-// current and last, which are Read's, everything belongs to the round under way.
+// current, last and known, which are Read's, everything belongs to the round under way.
 type daemon struct {
 	endpoint *endpoint
 	metadata []metadataPath
@@ -26,10 +26,14 @@ type daemon struct {
 
 	current *round // the one that was begun last, or nil
 	last    *round // the one that ended last, or nil
+	known   *round // the one that ended last and brought records, or nil
 
 	conn     *conn         // nil while there is none
 	held     []*conn       // those whose request was late
 	patience time.Duration // for the bulk call
+
+	driver string             // what answered when it was last connected to
+	lacks  map[procedure]bool // what that driver does not support
 
 	seen    bool          // it has been connected to once
 	lastErr error         // why there is no connection
@@ -47,6 +51,7 @@ const (
 
 func newDaemon(ctx context.Context, e *endpoint, opts *Options, metadata []metadataPath) *daemon {
 	d := &daemon{endpoint: e, metadata: metadata, timeout: opts.Timeout, patience: opts.Timeout, now: opts.Now}
+	d.lacks = make(map[procedure]bool)
 	d.ctx, d.stop = context.WithCancelCause(ctx)
 	d.inventory.domains = make(map[uuid]*domain)
 	return d
@@ -56,7 +61,8 @@ func newDaemon(ctx context.Context, e *endpoint, opts *Options, metadata []metad
 // does not change any more.
 type round struct {
 	done    chan struct{}
-	ended   time.Time
+	joined  bool      // it was begun for an earlier reading; Read's own
+	asked   time.Time // when the daemon was asked for what records hold
 	records []record
 	whole   bool // records has every domain there is
 	driver  string
@@ -73,8 +79,9 @@ func (d *daemon) begin() *round {
 	if d.current != nil {
 		select {
 		case <-d.current.done:
-			d.last = d.current
+			d.ended(d.current)
 		default:
+			d.current.joined = true
 			return d.current
 		}
 	}
@@ -84,7 +91,6 @@ func (d *daemon) begin() *round {
 		defer close(r.done)
 		d.read(r)
 		r.absent = d.endpoint.assumed && !d.seen && isAbsent(r.err)
-		r.ended = d.now()
 	})
 	return r
 }
@@ -101,8 +107,16 @@ func (d *daemon) await(ctx context.Context, r *round) bool {
 			return false
 		}
 	}
-	d.last = r
+	d.ended(r)
 	return true
+}
+
+// ended notes a round that has ended.
+func (d *daemon) ended(r *round) {
+	d.last = r
+	if r.records != nil {
+		d.known = r
+	}
 }
 
 // close ends the daemon's round and connections, and waits until they have.
@@ -119,8 +133,9 @@ func (d *daemon) close() {
 	d.running.Wait()
 }
 
-// connect makes a connection unless there is one. While the last attempt is too
-// recent, its error is this one's too.
+// connect makes a connection unless there is one. While earlier attempts have no
+// answer, it makes none, and while the last one is too recent, its error is this
+// one's too.
 func (d *daemon) connect() error {
 	if d.conn != nil && !d.conn.broken() {
 		return nil
@@ -128,6 +143,9 @@ func (d *daemon) connect() error {
 	d.drop()
 	if err := d.ctx.Err(); err != nil {
 		return context.Cause(d.ctx)
+	}
+	if !d.may(connecting) {
+		return fmt.Errorf("%v: %w", connecting, errHeld)
 	}
 	if wait := d.retryAt.Sub(d.now()); wait > 0 && d.lastErr != nil {
 		return fmt.Errorf("%w (next attempt in %v)", d.lastErr, wait.Round(time.Second))
@@ -137,15 +155,20 @@ func (d *daemon) connect() error {
 		d.failed(err)
 		return err
 	}
-	d.conn, d.seen = c, true
+	if c.driver != d.driver {
+		clear(d.lacks)
+	}
+	d.conn, d.seen, d.driver = c, true, c.driver
 	return nil
 }
 
-// drop closes the connection.
+// drop closes the connection. What comes next may be another daemon, which knows
+// more.
 func (d *daemon) drop() {
 	if d.conn != nil {
 		d.conn.close()
 		d.conn = nil
+		clear(d.lacks)
 	}
 }
 
@@ -178,34 +201,52 @@ func (d *daemon) failure(r *round) error {
 }
 
 // ailing is how long a reading waits for a daemon that did not answer the last
-// time: the scrape is not for it alone, and the round goes on.
+// time: the scrape is not for it alone, and the round goes on. What was asked for
+// an earlier reading, and longer ago than that, does not pass for this one's.
 const ailing = time.Second
 
 // stale is how long figures may be used that no newer ones replace.
 const stale = time.Minute
 
 // collect returns what is to be used of a round that has begun: what it brought,
-// or, if it is late, what the one before brought if that is not too old. It
-// returns nil if there is nothing.
+// or, if it is late or brought nothing, what the last one brought that did, if
+// that is not too old. It returns nil if there is nothing. Figures that are older
+// than this reading come with an error.
 func (d *daemon) collect(ctx context.Context, r *round) (*round, error) {
-	before := d.last
-	if before != nil && !before.whole {
+	before := d.known
+	if d.last != nil && !d.last.whole {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, ailing)
 		defer cancel()
 	}
-	if d.await(ctx, r) {
-		return r, d.failure(r)
+	switch {
+	case !d.await(ctx, r):
+		return d.instead(before, errTardy)
+	case r.records == nil && before != nil && d.age(before) <= stale:
+		return d.instead(before, r.err)
+	case r.err == nil && r.joined && d.age(r) > ailing:
+		return d.instead(r, errTardy)
 	}
-	if before == nil || before.records == nil {
-		return nil, d.describe(fmt.Errorf("the daemon is late: %w", context.Cause(ctx)))
-	}
-	age := d.now().Sub(before.ended)
-	if age > stale {
-		return nil, d.describe(fmt.Errorf("the daemon is late, and what is known of it is %v old", age.Round(time.Second)))
-	}
-	return before, d.describe(fmt.Errorf("the daemon is late: its figures are %v old", age.Round(time.Second)))
+	return r, d.failure(r)
 }
+
+// instead returns what there is in place of figures that err keeps away.
+func (d *daemon) instead(there *round, err error) (*round, error) {
+	if there == nil {
+		return nil, d.describe(err)
+	}
+	age := d.age(there)
+	if age > stale {
+		return nil, d.describe(fmt.Errorf("%w, and what is known of it is %v old", err, age.Round(time.Second)))
+	}
+	return there, d.describe(fmt.Errorf("%w: its figures are %v old", err, age.Round(time.Second)))
+}
+
+// age is how long ago the daemon was asked for a round's figures.
+func (d *daemon) age(r *round) time.Duration { return d.now().Sub(r.asked) }
+
+// errTardy is the error of a reading that does not wait for its round.
+var errTardy = errors.New("the daemon is late")
 
 // errHeld is the error of a request that is not made because others wait for
 // their answers.

@@ -26,11 +26,10 @@ type details struct {
 	shares   []model.Share
 	limits   []deviceLimits
 
-	memory           model.Opt // bytes, configured
-	vcpus, vcpusMost model.Opt // that the domain starts with; that it may have
-	vcpuQuota        model.Opt // CPUs that each vCPU may use; absent when unlimited
-	globalQuota      model.Opt // CPUs that the domain may use; absent when unlimited
-	hugepages        bool      // its memory is of huge pages
+	memory      model.Opt // bytes, configured
+	vcpus       model.Opt // that the domain starts with
+	vcpuQuota   model.Opt // CPUs that each vCPU may use; absent when unlimited
+	globalQuota model.Opt // CPUs that the domain may use; absent when unlimited
 }
 
 // deviceLimits is the iotune of a disk.

@@ -78,11 +78,9 @@ func (f *xmlFilter) wanted(e *xml.StartElement) bool {
 	name := e.Name.Local
 	switch f.open[len(f.open)-1] {
 	case "domain":
-		return oneOf(name, "name", "memory", "vcpu", "cputune", "memoryBacking", "devices")
+		return oneOf(name, "name", "memory", "vcpu", "cputune", "devices")
 	case "cputune":
 		return oneOf(name, "period", "quota", "global_period", "global_quota")
-	case "memoryBacking":
-		return name == "hugepages"
 	case "devices":
 		return f.wantedDevice(e)
 	case "disk":

@@ -64,13 +64,11 @@ func (d *details) setSizes(dom *libvirtxml.Domain) {
 		d.memory = bytesOf(m.Value, m.Unit)
 	}
 	if v := dom.VCPU; v != nil && v.Value > 0 {
-		d.vcpusMost = model.Some(float64(v.Value))
-		d.vcpus = d.vcpusMost
+		d.vcpus = model.Some(float64(v.Value))
 		if v.Current > 0 {
 			d.vcpus = model.Some(float64(v.Current))
 		}
 	}
-	d.hugepages = dom.MemoryBacking != nil && dom.MemoryBacking.MemoryHugePages != nil
 }
 
 func (d *details) setQuotas(t *libvirtxml.DomainCPUTune) {

@@ -125,9 +125,6 @@ func TestDetailsOfFullDomain(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"vda", "vdb"}, {"tap1"}}, [][]string{d.disks, d.interfaces}); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if !d.hugepages || d.vcpusMost != model.Some(4) {
-		t.Errorf("hugepages %v, vCPUs at most %v", d.hugepages, d.vcpusMost)
-	}
 }
 
 func TestApplyLeavesWhatFillKnows(t *testing.T) {

@@ -11,12 +11,27 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // keepalive finds out within two minutes that a remote host has gone: libvirt's
 // own keepalive is not spoken by the client library.
 func keepalive() net.KeepAliveConfig {
 	return net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4}
+}
+
+// unacknowledged is how long what was sent may stay so. Linux sends no keepalives
+// meanwhile, and would try for a quarter of an hour (tcp(7), TCP_USER_TIMEOUT).
+const unacknowledged = 2 * time.Minute
+
+// limitUnacknowledged is a net.Dialer's Control.
+func limitUnacknowledged(_, _ string, raw syscall.RawConn) error {
+	var err error
+	failed := raw.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(unacknowledged.Milliseconds()))
+	})
+	return cmp.Or(failed, err)
 }
 
 // fixedDialer gives the client library the connection that was made for it.
@@ -82,7 +97,7 @@ func (e *endpoint) setOwner(socket string) {
 }
 
 func (e *endpoint) dialTCP(ctx context.Context, port string) (net.Conn, error) {
-	dialer := net.Dialer{KeepAliveConfig: keepalive()}
+	dialer := net.Dialer{KeepAliveConfig: keepalive(), Control: limitUnacknowledged}
 	return dialer.DialContext(ctx, "tcp", e.address(port))
 }
 

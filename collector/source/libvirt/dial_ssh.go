@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -69,17 +70,16 @@ func (c *sshConn) Close() error { return c.client.Close() }
 
 // sshConfig says who we are and which hosts we know. done lets go of the agent.
 func (e *endpoint) sshConfig(ctx context.Context) (config *ssh.ClientConfig, done func(), err error) {
-	query := e.uri.Query()
 	config = &ssh.ClientConfig{User: e.uri.User.Username()}
 	if config.User == "" {
 		if me, err := user.Current(); err == nil {
 			config.User = me.Username
 		}
 	}
-	if config.HostKeyCallback, err = e.hostKeys(); err != nil {
+	if err := e.setHostKeys(config); err != nil {
 		return nil, nil, err
 	}
-	signers, err := fileKeys(query.Get("keyfile"))
+	signers, err := fileKeys(e.query.Get("keyfile"))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,22 +93,62 @@ func (e *endpoint) sshConfig(ctx context.Context) (config *ssh.ClientConfig, don
 	return config, done, nil
 }
 
-// hostKeys returns what is done with the key of the daemon's host.
-func (e *endpoint) hostKeys() (ssh.HostKeyCallback, error) {
-	query := e.uri.Query()
-	if v := query.Get("no_verify"); v != "" && v != "0" || query.Get("known_hosts_verify") == "ignore" {
-		return ssh.InsecureIgnoreHostKey(), nil
+// setHostKeys says by which keys the daemon's host is known.
+func (e *endpoint) setHostKeys(config *ssh.ClientConfig) error {
+	if e.noVerify || e.query.Get("known_hosts_verify") == "ignore" {
+		config.HostKeyCallback = ssh.InsecureIgnoreHostKey()
+		return nil
 	}
 	home, err := os.UserHomeDir()
-	if err != nil && query.Get("known_hosts") == "" {
-		return nil, fmt.Errorf("finding known_hosts: %w", err)
+	if err != nil && e.query.Get("known_hosts") == "" {
+		return fmt.Errorf("finding known_hosts: %w", err)
 	}
-	check, err := knownhosts.New(cmp.Or(query.Get("known_hosts"), filepath.Join(home, ".ssh/known_hosts")))
+	path := cmp.Or(e.query.Get("known_hosts"), filepath.Join(home, ".ssh/known_hosts"))
+	check, err := knownhosts.New(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the known hosts: %w", err)
+		return fmt.Errorf("reading the known hosts: %w", err)
 	}
-	return check, nil
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the known hosts: %w", err)
+	}
+	config.HostKeyCallback = check
+	if !bytes.Contains(text, []byte("@cert-authority")) { // then it may show a certificate of any kind
+		config.HostKeyAlgorithms = knownAlgorithms(check, e.address("22"))
+	}
+	return nil
 }
+
+// knownAlgorithms returns the algorithms of the keys by which a host is known: it
+// has keys of several kinds, of which ssh writes down one, and would show another.
+func knownAlgorithms(check ssh.HostKeyCallback, address string) []string {
+	var known *knownhosts.KeyError
+	if !errors.As(check(address, &net.TCPAddr{IP: net.IPv4zero}, noKey{}), &known) {
+		return nil
+	}
+	var algorithms []string
+	for _, k := range known.Want {
+		switch kind := k.Key.Type(); kind {
+		case ssh.KeyAlgoRSA:
+			algorithms = append(algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+		default:
+			algorithms = append(algorithms, kind)
+		}
+	}
+	return algorithms
+}
+
+// noKey is a key that no host has.
+type noKey struct{}
+
+// Type returns no kind of key.
+func (noKey) Type() string { return "none" }
+
+// Marshal returns nothing.
+func (noKey) Marshal() []byte { return nil }
+
+// Verify refuses all signatures.
+func (noKey) Verify([]byte, *ssh.Signature) error { return errors.New("no key") }
 
 // fileKeys reads the key that is named, or those that ssh looks for and that
 // need no passphrase.

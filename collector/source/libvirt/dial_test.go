@@ -1,7 +1,9 @@
 package libvirt_test
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -97,6 +99,21 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+func TestNamedCertificatesMustBeThere(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	empty := t.TempDir()
+	s := oneDomain(t).open(t, func(o *libvirt.Options) {
+		o.URIs = []string{"qemu+tls://" + l.Addr().String() + "/system?pkipath=" + empty}
+	})
+	if _, err := s.Read(t.Context()); err == nil || !strings.Contains(err.Error(), "no certificate authority in "+empty) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestSSH(t *testing.T) {
 	h := oneDomain(t).listen(t)
 	dir := t.TempDir()
@@ -117,8 +134,9 @@ func TestSSH(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
-	go func() { defer close(ended); forward(l, signer) }()
+	go func() { defer close(ended); forward(l, signer, ecdsaSigner(t)) }()
 	t.Cleanup(func() { l.Close(); <-ended })
+	// The host has two keys. OpenSSH writes down the one that it was shown.
 	known := knownhosts.Line([]string{l.Addr().String()}, signer.PublicKey())
 	for name, text := range map[string]string{"key": string(pem.EncodeToMemory(key)), "known": known + "\n", "others": ""} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
@@ -137,10 +155,25 @@ func TestSSH(t *testing.T) {
 	}
 }
 
+func ecdsaSigner(t *testing.T) ssh.Signer {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
 // forward is an SSH server that takes any key and connects to sockets.
-func forward(l net.Listener, host ssh.Signer) {
+func forward(l net.Listener, keys ...ssh.Signer) {
 	config := &ssh.ServerConfig{PublicKeyCallback: func(ssh.ConnMetadata, ssh.PublicKey) (*ssh.Permissions, error) { return nil, nil }}
-	config.AddHostKey(host)
+	for _, key := range keys {
+		config.AddHostKey(key)
+	}
 	for {
 		raw, err := l.Accept()
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // dialTLS connects to a daemon with the client's certificate, as libvirt does:
@@ -55,25 +54,21 @@ func accepted(c net.Conn) error {
 type pki struct{ ca, cert, key string }
 
 func (e *endpoint) tlsConfig() (*tls.Config, error) {
-	query := e.uri.Query()
-	config := &tls.Config{ServerName: e.uri.Hostname(), MinVersion: tls.VersionTLS12}
-	if v := query.Get("no_verify"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil {
-			return nil, fmt.Errorf("no_verify=%s: want a number", v)
-		}
-		config.InsecureSkipVerify = n != 0
-	}
+	config := &tls.Config{ServerName: e.uri.Hostname(), MinVersion: tls.VersionTLS12, InsecureSkipVerify: e.noVerify}
 	sets := []pki{{"/etc/pki/CA", "/etc/pki/libvirt", "/etc/pki/libvirt/private"}}
 	if home, err := os.UserHomeDir(); err == nil && os.Geteuid() != 0 {
 		own := filepath.Join(home, ".pki/libvirt")
 		sets = append([]pki{{own, own, own}}, sets...)
 	}
-	if own := query.Get("pkipath"); own != "" {
+	own := e.query.Get("pkipath")
+	if own != "" {
 		sets = []pki{{own, own, own}}
 	}
 	if err := loadCA(config, sets); err != nil {
 		return nil, err
+	}
+	if own != "" && config.RootCAs == nil && !e.noVerify {
+		return nil, fmt.Errorf("no certificate authority in %s, which pkipath names", own)
 	}
 	return config, loadCertificate(config, sets)
 }

@@ -31,7 +31,6 @@ const (
 	procXMLDesc     = 14
 	procAuthList    = 66
 	procMemoryStats = 159
-	procCPUStats    = 262
 	procListDomains = 273
 	procBulkStats   = 344
 )

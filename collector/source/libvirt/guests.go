@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
 
@@ -31,7 +32,8 @@ type machine struct {
 	carry   carry
 	details *details
 	labels  []string
-	round   *round // the last that had it
+	round   *round    // the last that had it
+	missed  time.Time // when a whole round first did not have it; zero while it is there
 }
 
 // owner tells machines apart whatever daemon shows them: libvirtd and a modular
@@ -51,12 +53,12 @@ func (s *Source) take(i int, r *round) {
 	for j := range r.records {
 		rec := &r.records[j]
 		m := known.meet(rec)
-		m.round = r
+		m.round, m.missed = r, time.Time{}
 		m.fill(rec)
 		s.label(m)
 		s.rename(m, s.nameOf(m, known, r))
 		known.shown = append(known.shown, m)
-		rec.params = nil // they are large
+		rec.params = nil // they are large, and the round may be shown again
 	}
 	if r.whole {
 		s.forget(known, r)
@@ -121,12 +123,26 @@ func (s *Source) label(m *machine) {
 	m.guest.Info.Labels = m.labels
 }
 
-// forget lets go of machines that a whole round did not have.
+// A machine is remembered that a daemon does not list: one that is starting may
+// list few at first, and sums must go on as they were.
+const (
+	absence    = 5 * time.Minute
+	mostAbsent = 1000 // as many more as are listed
+)
+
+// forget gives up the names of machines that a whole round did not have, and lets
+// go of those that have been gone for long.
 func (s *Source) forget(known *machines, r *round) {
+	most := 2*len(known.shown) + mostAbsent
 	for id, m := range known.all {
-		if m.round != r {
-			delete(known.all, id)
+		switch {
+		case m.round == r:
+		case m.missed.IsZero():
+			m.missed = r.asked
 			s.release(m.called, m.owner)
+			m.called = model.Name{}
+		case r.asked.Sub(m.missed) > absence || len(known.all) > most:
+			delete(known.all, id)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package libvirt
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// How often what changes seldom is asked for, and how many domains are asked in
-// one round: the first one on a full host must not take a thousand requests.
+// How often what changes seldom is asked for again, and of how many domains in one
+// round.
 const (
 	detailsAge  = 2 * time.Minute
 	stateAge    = time.Minute
@@ -35,7 +36,11 @@ type domain struct {
 	golibvirt.Domain
 	first bool // it was there in the first round
 	round uint64
-	stats *golibvirt.DomainStatsRecord // of this round, nil if there are none
+	stats *golibvirt.DomainStatsRecord // of the round under way, nil if there are none
+
+	// alone is what was last read of it alone, and when: see readSingly.
+	alone   []golibvirt.TypedParam
+	aloneAt time.Time
 
 	details    *details
 	detailsDue time.Time
@@ -75,7 +80,7 @@ func (v *inventory) domain(of *golibvirt.Domain, now time.Time) *domain {
 		v.domains[of.UUID] = d
 	} else if d.ID != of.ID || d.Name != of.Name {
 		d.detailsDue, d.stateDue, d.state, d.reason = now, now, 0, 0
-		d.monitor, d.misses, d.first = model.Opt{}, 0, false
+		d.monitor, d.misses, d.first, d.alone = model.Opt{}, 0, false, nil
 	}
 	d.Domain = *of
 	return d
@@ -129,36 +134,42 @@ func devices(params []golibvirt.TypedParam) uint64 {
 	return sum
 }
 
-// lookUp asks for the XML of the domains for which that is due, those first of
-// which there is none yet, and for the state of those that are not active.
+// lookUp asks for the XML of the domains for which that is due, and for the state
+// of those that are not active. Those come first of which there is no XML yet, of
+// them those that are active: they are asked as long as there is time, since
+// without it they lack labels, disks and limits.
 func (d *daemon) lookUp(known []*domain, errs *problems) {
-	began := time.Now()
-	asked := 0
-	for _, fresh := range []bool{true, false} {
+	began, now := time.Now(), d.now()
+	inTime := func() bool { return time.Since(began) <= d.timeout/2 }
+	for _, on := range []bool{true, false} {
 		for _, dom := range known {
-			if (dom.details == nil) != fresh || d.now().Before(dom.detailsDue) {
-				continue
+			if dom.details == nil && active(&dom.Domain) == on && !now.Before(dom.detailsDue) && inTime() {
+				d.describeDomain(dom, errs)
 			}
-			if asked >= mostDetails || time.Since(began) > d.timeout {
-				break
-			}
+		}
+	}
+	asked := 0
+	for _, dom := range known {
+		if dom.details != nil && !now.Before(dom.detailsDue) && asked < mostDetails && inTime() {
 			asked++
 			d.describeDomain(dom, errs)
 		}
 	}
 	asked = 0
 	for _, dom := range known {
-		if active(&dom.Domain) || d.now().Before(dom.stateDue) || asked >= mostStates || time.Since(began) > d.timeout {
-			continue
+		if !active(&dom.Domain) && !now.Before(dom.stateDue) && asked < mostStates && inTime() {
+			asked++
+			d.askState(dom, errs)
 		}
-		asked++
-		d.askState(dom, errs)
 	}
 }
 
 // describeDomain reads what a domain's XML says. Without the flag SECURE it holds
 // no passwords.
 func (d *daemon) describeDomain(dom *domain, errs *problems) {
+	if dom.stillWaits() {
+		errs.add(aboutDomain(dom, fmt.Errorf("%v: %w", describing, errHeld)))
+	}
 	text, ok := askDomain(d, dom, describing, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) (string, error) {
 		return v.DomainGetXMLDesc(of, 0)
 	})
@@ -193,22 +204,39 @@ func (d *daemon) askState(dom *domain, errs *problems) {
 
 // judgeMonitors decides for QEMU's domains whether their monitors answer: a reply
 // without anything from the monitor may be due to a job of the moment, two in a
-// row are not.
-func (v *inventory) judgeMonitors(known []*domain, driver string) {
+// row are not. But of a domain that is paused the job may be a migration, which
+// lasts: then nothing is known. Where no monitor was asked, all that stands is
+// what was found out of those that are stuck. It reports whether the monitor of
+// every active domain has answered now.
+func (v *inventory) judgeMonitors(known []*domain, driver string, asked bool) (all bool) {
+	all = driver == "QEMU" && asked
 	for _, d := range known {
 		switch {
 		case driver != "QEMU" || !active(&d.Domain):
-			d.monitor = model.Opt{}
-		case d.stats == nil: // nobody could be asked
+			d.monitor, d.misses = model.Opt{}, 0
+			continue
+		case !asked || d.stats == nil:
+			if d.misses < mostMisses {
+				d.monitor = model.Opt{}
+			}
 		case monitored(d.stats.Params):
 			d.monitor, d.misses = model.Some(1), 0
-		case stateOf(d.stats.Params) == golibvirt.DomainRunning:
-			if d.misses++; d.misses > 1 {
+			continue
+		case stateOf(d.stats.Params) != golibvirt.DomainRunning:
+			d.monitor, d.misses = model.Opt{}, 0
+		default:
+			if d.misses++; d.misses >= mostMisses {
 				d.monitor = model.Some(0)
 			}
 		}
+		all = false
 	}
+	return all
 }
+
+// mostMisses is after how many bulk replies without anything from its monitor a
+// domain's monitor is stuck.
+const mostMisses = 2
 
 // stateOf returns the state that a record holds.
 func stateOf(params []golibvirt.TypedParam) golibvirt.DomainState {
@@ -239,6 +267,7 @@ func (v *inventory) records(known []*domain) []record {
 		case d.stats != nil:
 			r.params = d.stats.Params
 			r.state, r.reason = stateParams(r.params)
+			d.stats = nil // it is large, and would be kept until the next round
 		case !active(&d.Domain):
 			r.state, r.reason = d.state, d.reason
 			if r.state == 0 {

@@ -94,15 +94,45 @@ func (c counter) reason() string {
 	return ""
 }
 
-// fillHaltPoll takes the time that KVM spun from its statistics where the daemon
-// gave no cpu.haltpoll.*.
+// haltPollOf says of what a domain's halt polling is taken.
+type haltPollOf uint8
+
+const (
+	ofNothing haltPollOf = iota // nobody has said anything yet
+	ofVCPUs                     // KVM's statistics of each vCPU, summed here
+	ofDomain                    // cpu.haltpoll.*, where those are not passed on
+)
+
+// fillHaltPoll sets the time that KVM spun. The daemon's own sum, cpu.haltpoll.*,
+// is over the vCPUs that there are and falls when one is unplugged; ours does not.
+// They differ, so what a domain begins with it keeps, and of the daemon's sum the
+// highest that it has had.
 func (c *carry) fillHaltPoll(h *model.HaltPoll) {
-	if _, ok := h.Success.Get(); !ok {
-		h.Success = c.vcpus.seconds(haltPollSuccess)
+	own := model.HaltPoll{Success: c.vcpus.seconds(haltPollSuccess), Fail: c.vcpus.seconds(haltPollFail)}
+	if c.haltPollOf == ofNothing {
+		switch none := (model.HaltPoll{}); {
+		case own != none:
+			c.haltPollOf = ofVCPUs
+		case *h != none:
+			c.haltPollOf = ofDomain
+		}
 	}
-	if _, ok := h.Fail.Get(); !ok {
-		h.Fail = c.vcpus.seconds(haltPollFail)
+	if c.haltPollOf == ofVCPUs {
+		*h = own
+		return
 	}
+	h.Success, h.Fail = highest(&c.haltPoll.Success, h.Success), highest(&c.haltPoll.Fail, h.Fail)
+}
+
+// highest keeps in *mark the highest value there was, and returns it in place of
+// one that is there.
+func highest(mark *model.Opt, now model.Opt) model.Opt {
+	n, ok := now.Get()
+	if !ok {
+		return now
+	}
+	*mark = model.Some(max(n, mark.Or(n)))
+	return *mark
 }
 
 func (s *vcpus) seconds(c counter) model.Opt {

@@ -105,15 +105,7 @@ func endpointsOf(opts Options) ([]*endpoint, error) {
 	if len(opts.URIs) == 0 {
 		return findDaemons(opts.RootFS)
 	}
-	var all []*endpoint
-	for _, uri := range opts.URIs {
-		e, err := parseURI(uri, opts.RootFS)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return parseURIs(opts.URIs, opts.RootFS)
 }
 
 // Name returns the source's name.
@@ -122,8 +114,9 @@ func (s *Source) Name() string { return "libvirt" }
 // Read reads all domains of all daemons. See source.Source.
 //
 // A daemon that does not answer within the context's time is read on in the
-// background. Until it answers, its guests are those of its last answer if that
-// is less than a minute old, and the error says so.
+// background. Until it answers, and when it cannot be talked to, its guests are
+// those of its last answer if that is less than a minute old, and the error says
+// so.
 func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	var errs []error
 	rounds := make([]*round, len(s.daemons))

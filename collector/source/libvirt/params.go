@@ -32,6 +32,9 @@ type carry struct {
 	nets    nets
 	balloon balloon
 	other   uint64 // high-water mark of the exits without a reason of their own
+
+	haltPollOf haltPollOf
+	haltPoll   model.HaltPoll // high-water marks of the domain's
 }
 
 // fill sets in g what one record of the daemon's bulk call holds, and makes

@@ -112,9 +112,9 @@ func TestFillOfOneParameter(t *testing.T) {
 			},
 			model.Guest{HaltPoll: model.HaltPoll{Success: model.Some(3), Fail: model.Some(0.5)}},
 		},
-		"halt polling of the domain comes first": {
+		"halt polling of the vCPUs comes first": {
 			[]string{"cpu.haltpoll.success.time=7000000000", "vcpu.0.halt_poll_success_ns.sum=1000000000"},
-			model.Guest{HaltPoll: model.HaltPoll{Success: model.Some(7)}},
+			model.Guest{HaltPoll: model.HaltPoll{Success: model.Some(1)}},
 		},
 		"a disk that is named only": {[]string{"block.0.name=vda", "block.0.path=/x"}, model.Guest{}},
 		"a disk without a name":     {[]string{"block.0.rd.reqs=1"}, model.Guest{}},

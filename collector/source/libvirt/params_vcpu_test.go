@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"testing"
@@ -88,6 +89,42 @@ func TestSumsOfVCPUs(t *testing.T) {
 				got := sums{g.CPU.Run.Or(-1), g.CPU.Steal.Or(-1), exits["io"], exits["other"]}
 				if diff := cmp.Diff(tc.want[i], got); diff != "" {
 					t.Errorf("reading %d, -want +got:\n%s", i, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestHaltPollKeepsItsSourceAndDoesNotFall(t *testing.T) {
+	const own, sum = "vcpu.%d.halt_poll_success_ns.sum=%d000000000", "cpu.haltpoll.success.time=%d000000000"
+	vcpu := func(i, seconds int) string { return fmt.Sprintf(own, i, seconds) }
+	domain := func(seconds int) string { return fmt.Sprintf(sum, seconds) }
+	for name, tc := range map[string]struct {
+		preceding bool
+		readings  [][]string
+		want      []float64 // -1 is absent
+	}{
+		"an unplugged vCPU leaves what it had": {
+			readings: [][]string{{vcpu(0, 3), vcpu(1, 1), domain(4)}, {vcpu(0, 3), domain(3)}, {vcpu(0, 5), domain(5)}},
+			want:     []float64{4, 4, 6},
+		},
+		"a reading without the monitor has none": {
+			preceding: true,
+			readings:  [][]string{{vcpu(0, 3), domain(3)}, {domain(4)}, {vcpu(0, 5)}},
+			want:      []float64{0, -1, 2},
+		},
+		"what began with the domain's sum goes on with it": {
+			readings: [][]string{{}, {domain(4)}, {domain(3), vcpu(0, 3)}, {vcpu(0, 9)}, {domain(6)}},
+			want:     []float64{-1, 4, 4, -1, 6},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := carry{preceding: tc.preceding}
+			g := new(model.Guest)
+			for i, r := range tc.readings {
+				c.fill(g, typedParams(r...))
+				if got := g.HaltPoll.Success.Or(-1); got != tc.want[i] {
+					t.Errorf("reading %d: %v, want %v", i, got, tc.want[i])
 				}
 			}
 		})

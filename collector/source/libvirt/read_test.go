@@ -2,7 +2,9 @@ package libvirt_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -116,7 +118,8 @@ func TestTwoDaemonsShowADomainOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s := h.open(t, func(o *libvirt.Options) {
+	var later atomic.Int64
+	s := h.open(t, laterBy(&later), func(o *libvirt.Options) {
 		o.URIs = []string{"qemu+unix:///system?socket=/run/libvirt/a", "qemu+unix:///system?socket=/run/libvirt/b"}
 	})
 	for range 3 {
@@ -131,6 +134,7 @@ func TestTwoDaemonsShowADomainOnce(t *testing.T) {
 		}
 	}
 	second.Stop()
+	later.Store(int64(2 * time.Minute))
 	r, err := s.Read(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "socket=/run/libvirt/b") || len(r.Guests) != 2 {
 		t.Errorf("with one daemon gone: %d guests, error %v", len(r.Guests), err)
@@ -161,7 +165,7 @@ func TestDetailsAreAskedForWhenDevicesChangeAndNowAndThen(t *testing.T) {
 		read(t, s)
 		return h.Calls(libvirtd.ProcXMLDesc) - before
 	}
-	for i, want := range []int{50, 50, 20, 0} {
+	for i, want := range []int{120, 0} {
 		if got := asked(); got != want {
 			t.Errorf("reading %d asked for the XML of %d domains, want %d", i, got, want)
 		}
@@ -209,6 +213,54 @@ func TestGuestsComeAndGo(t *testing.T) {
 	h.Add(libvirtd.Generate(1, 1, 1)...)
 	if r := read(t, s); len(r.Guests) != 2 || r.Collisions != 0 {
 		t.Errorf("%d guests, %d collisions", len(r.Guests), r.Collisions)
+	}
+}
+
+// A daemon that is just starting may list few domains.
+func TestCountersGoOnAfterADomainWasMissing(t *testing.T) {
+	h := newHost(t, &libvirtd.Server{}).listen(t)
+	h.Add(libvirtd.Generate(2, 1, 1)...)
+	var later atomic.Int64
+	s := h.open(t, laterBy(&later))
+	missing := libvirtd.Generate(2, 1, 1)[1]
+	for _, away := range []time.Duration{time.Minute, time.Hour} {
+		before := guest(t, read(t, s), "vm-1")
+		h.Remove("vm-1")
+		if r := read(t, s); len(r.Guests) != 1 {
+			t.Errorf("%d guests while one is missing", len(r.Guests))
+		}
+		later.Add(int64(away))
+		read(t, s)
+		h.Add(missing)
+		after := guest(t, read(t, s), "vm-1")
+		if went := cmp.Equal(before.Exits, after.Exits, cmp.AllowUnexported(model.Opt{})) && before.CPU.Run == after.CPU.Run; went != (away == time.Minute) {
+			t.Errorf("away for %v: %v then %v", away, before.Exits, after.Exits)
+		}
+	}
+}
+
+func TestActiveDomainsAreDescribedFirst(t *testing.T) {
+	var slow atomic.Bool
+	h := newHost(t, &libvirtd.Server{Tamper: func(proc uint32, p []byte) []byte {
+		if proc == libvirtd.ProcXMLDesc {
+			if slow.Swap(true) {
+				time.Sleep(hasty / 10)
+			}
+		}
+		return p
+	}}).listen(t)
+	h.Add(libvirtd.Generate(30, 1, 1)...)
+	for i := range 28 {
+		h.Change(fmt.Sprint("vm-", i), func(d *libvirtd.Domain) { d.ID, d.State = -1, 5 })
+	}
+	r := read(t, h.open(t, hurry))
+	if n := h.Calls(libvirtd.ProcXMLDesc); n == 30 {
+		t.Errorf("it took the time to ask for the XML of %d domains", n)
+	}
+	for _, name := range []string{"vm-28", "vm-29"} {
+		if g := guest(t, r, name); len(g.Disks) != 1 {
+			t.Errorf("%s has the disks %+v", name, g.Disks)
+		}
 	}
 }
 

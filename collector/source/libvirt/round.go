@@ -76,18 +76,17 @@ func (d *daemon) readOver(r *round) error {
 	}
 	d.inventory.meet(domains, d.now())
 	var errs problems
-	stats, err := d.bulk(&errs)
+	stats, asked, err := d.bulk(r, &errs)
 	if err != nil {
 		errs.add(err)
 	}
 	known := d.inventory.note(stats, err == nil, d.now())
-	d.lookUp(known, &errs)
-	if d.conn != nil {
-		r.driver, r.noBulk = d.conn.driver, d.conn.lacks[bulk]
-		d.readSingly(known, &errs)
+	if d.inventory.judgeMonitors(known, d.driver, asked == bulk && err == nil) {
+		d.giveUp(ofMonitors, ofJobFree) // whoever waited would hold a domain's job or lock
 	}
-	d.inventory.judgeMonitors(known, r.driver)
-	r.scope, r.whole = d.endpoint.scope, true
+	d.lookUp(known, &errs)
+	d.readSingly(known, &errs)
+	r.scope, r.driver, r.noBulk, r.whole = d.endpoint.scope, d.driver, d.lacks[bulk], true
 	r.records = d.inventory.records(known)
 	return errs.joined()
 }
@@ -101,30 +100,35 @@ func (d *daemon) list() ([]golibvirt.Domain, error) {
 		domains, _, err := v.ConnectListAllDomains(1, listFlags)
 		return domains, err
 	})
-	if errors.Is(err, errLate) {
-		d.hold()
+	switch {
+	case err == nil:
+		d.giveUp(ofBasic)
+	case errors.Is(err, errLate):
+		d.hold(d.conn)
 	}
 	return domains, err
 }
 
 // bulk makes the bulk call. A call that is late is held and made again over a
 // new connection, then without the domain that somebody waits for; what was late
-// is told also when that succeeds. It returns nothing from a driver that has no
-// such call.
-func (d *daemon) bulk(errs *problems) ([]golibvirt.DomainStatsRecord, error) {
+// is told also when that succeeds. It returns which call it made last: bulk or
+// bulkJobFree. It returns no records from a driver that has no such call.
+func (d *daemon) bulk(r *round, errs *problems) ([]golibvirt.DomainStatsRecord, procedure, error) {
 	for {
+		r.asked = d.now()
+		d.reap() // a call that was late may be answered by now
 		kind, groups := bulk, allGroups
 		if !d.may(bulk) {
 			kind, groups = bulkJobFree, jobFreeGroups
 		}
-		if !d.may(kind) {
-			return nil, fmt.Errorf("%v: %w", kind, errHeld)
-		}
 		if err := d.connect(); err != nil {
-			return nil, err
+			return nil, kind, err
 		}
-		if d.conn.lacks[bulk] {
-			return nil, nil
+		if d.lacks[bulk] {
+			return nil, kind, nil
+		}
+		if !d.may(kind) {
+			return nil, kind, fmt.Errorf("%v: %w", kind, errHeld)
 		}
 		began := time.Now()
 		stats, err := ask(d, d.conn, kind, d.patience, func(v *golibvirt.Libvirt) ([]golibvirt.DomainStatsRecord, error) {
@@ -132,7 +136,7 @@ func (d *daemon) bulk(errs *problems) ([]golibvirt.DomainStatsRecord, error) {
 		})
 		switch {
 		case errors.Is(err, errLate):
-			d.hold()
+			d.hold(d.conn)
 			errs.add(err)
 			d.patience = d.timeout
 			continue
@@ -141,10 +145,10 @@ func (d *daemon) bulk(errs *problems) ([]golibvirt.DomainStatsRecord, error) {
 		case err == nil:
 			errs.add(fmt.Errorf("only what needs no monitor was read: %w", errHeld))
 		case lacksIt(err):
-			d.conn.lacks[bulk] = true
-			return nil, nil
+			d.lacks[bulk] = true
+			return nil, kind, nil
 		}
-		return stats, err
+		return stats, kind, err
 	}
 }
 

@@ -55,8 +55,6 @@ func shapeOf(procedure uint32) []item {
 		return []item{{kind: itemList, of: domain}}
 	case procMemoryStats:
 		return []item{{kind: itemList, of: []item{{kind: itemWords, n: 3}}}}
-	case procCPUStats:
-		return []item{params}
 	case procBulkStats:
 		return []item{{kind: itemList, of: append(domain, params)}}
 	}

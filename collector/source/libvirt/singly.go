@@ -3,6 +3,7 @@ package libvirt
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,34 +13,73 @@ import (
 
 // readSingly asks for the statistics of one domain after the other where the
 // driver has no bulk call, or one that gives the state alone. It writes them as
-// the bulk call would, so that there is one way to read them.
+// the bulk call would, so that there is one way to read them. Where the time runs
+// out, the others keep what they had while it is young.
 func (d *daemon) readSingly(known []*domain, errs *problems) {
-	if d.conn.driver == "QEMU" || len(known) == 0 {
+	if d.driver == "QEMU" || len(known) == 0 {
 		return
 	}
-	began := time.Now()
+	began, reached, late := time.Now(), 0, 0
 	for i := range known {
 		// The next round goes on where the time of this one has run out.
 		dom := known[(i+d.inventory.turn)%len(known)]
-		if !active(&dom.Domain) || !d.wantsMore(dom) {
+		switch {
+		case !active(&dom.Domain) || !d.wantsMore(dom):
+		case dom.stillWaits():
+			errs.add(aboutDomain(dom, errHeld))
+		case late > 0 || time.Since(began) > d.timeout || !d.may(readingInfo):
+			late++
+			d.keepAlone(dom)
 			continue
+		default:
+			d.readAlone(dom, errs)
+			if dom.stillWaits() {
+				began = began.Add(d.timeout) // the others' time is theirs
+			}
 		}
-		if time.Since(began) > d.timeout {
-			d.inventory.turn += i
-			errs.add(fmt.Errorf("reading domain by domain: %w within %v", errLate, d.timeout))
-			return
-		}
-		if params := d.single(dom, errs); params != nil {
-			dom.stats = &golibvirt.DomainStatsRecord{Dom: dom.Domain, Params: params}
+		if late == 0 {
+			reached = i + 1
 		}
 	}
+	if late == 0 {
+		return
+	}
+	why := fmt.Errorf("the daemon takes more than %v", d.timeout)
+	if !d.may(readingInfo) {
+		why = errHeld
+	}
+	d.inventory.turn = (d.inventory.turn + reached) % len(known)
+	errs.add(fmt.Errorf("reading domain by domain, %d were not reached: %w", late, why))
+}
+
+// readAlone asks for the statistics of one domain.
+func (d *daemon) readAlone(dom *domain, errs *problems) {
+	params := d.single(dom, errs)
+	if params == nil {
+		return
+	}
+	dom.stats = &golibvirt.DomainStatsRecord{Dom: dom.Domain, Params: params}
+	dom.alone, dom.aloneAt = params, d.now()
+}
+
+// keepAlone gives a domain the statistics that were read of it last. The state
+// that the bulk call has said comes first and holds.
+func (d *daemon) keepAlone(dom *domain) {
+	if dom.alone == nil || d.now().Sub(dom.aloneAt) > stale {
+		return
+	}
+	params := dom.alone
+	if dom.stats != nil {
+		params = slices.Concat(dom.stats.Params, dom.alone)
+	}
+	dom.stats = &golibvirt.DomainStatsRecord{Dom: dom.Domain, Params: params}
 }
 
 // wantsMore reports whether the bulk call has said nothing of an active domain
 // but its state.
 func (d *daemon) wantsMore(dom *domain) bool {
 	if dom.stats == nil {
-		return d.conn == nil || d.conn.lacks[bulk]
+		return d.lacks[bulk]
 	}
 	for i := range dom.stats.Params {
 		group, _, _ := strings.Cut(dom.stats.Params[i].Field, ".")
@@ -194,7 +234,7 @@ func askDomain[T any](d *daemon, dom *domain, kind procedure, errs *problems, re
 			return none, false // the next list says why
 		}
 	}
-	if d.conn.lacks[kind] {
+	if d.lacks[kind] {
 		return none, false
 	}
 	of := dom.Domain // the request may outlive the round
@@ -204,9 +244,9 @@ func askDomain[T any](d *daemon, dom *domain, kind procedure, errs *problems, re
 		return got, true
 	case errors.Is(err, errLate):
 		dom.waiting = d.conn
-		d.hold()
+		d.hold(d.conn)
 	case lacksIt(err):
-		d.conn.lacks[kind] = true
+		d.lacks[kind] = true
 		return none, false
 	case isGone(err):
 		return none, false

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/url"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -17,6 +19,8 @@ import (
 type endpoint struct {
 	text      string // the URI without user and password, for errors
 	uri       *url.URL
+	query     url.Values
+	noVerify  bool                 // whoever answers is believed
 	open      golibvirt.ConnectURI // what the daemon is asked to open
 	driver    string               // qemu, xen, …
 	transport string               // unix, tcp, tls, ssh, libssh or libssh2
@@ -35,8 +39,9 @@ type endpoint struct {
 	assumed bool
 }
 
-// knownDrivers are those of libvirt's daemons.
-const knownDrivers = " qemu xen lxc vbox ch test bhyve vz parallels openvz vmwareplayer vmwarews vmwarefusion esx vpx hyperv "
+// knownDrivers are those of libvirt's daemons. Where esx, vpx and hyperv point to,
+// no libvirt daemon listens.
+const knownDrivers = " qemu xen lxc vbox ch test bhyve vz parallels openvz vmwareplayer vmwarews vmwarefusion "
 
 // parseURI reads a connection URI as libvirt writes it,
 // driver[+transport]://[user@][host][:port]/[path][?parameters]. Local sockets
@@ -57,26 +62,47 @@ func parseURI(text, root string) (*endpoint, error) {
 	return e, nil
 }
 
-// CheckURI reports what is wrong with a connection URI, without the user and the
-// password in it.
-func CheckURI(text string) error {
-	_, err := parseURI(text, "/")
+// CheckURIs reports which of the connection URIs is wrong, or given twice.
+func CheckURIs(texts []string) error {
+	_, err := parseURIs(texts, "/")
 	return err
+}
+
+// parseURIs reads connection URIs. One that is given twice is refused: the daemon
+// would be asked, and have requests left in it, twice.
+func parseURIs(texts []string, root string) ([]*endpoint, error) {
+	all := make([]*endpoint, 0, len(texts))
+	for _, text := range texts {
+		e, err := parseURI(text, root)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(all, func(other *endpoint) bool { return other.text == e.text }) {
+			return nil, fmt.Errorf("libvirt URI %q: it is given twice", e.text)
+		}
+		all = append(all, e)
+	}
+	return all, nil
 }
 
 func (e *endpoint) set(root string) error {
 	driver, transport, given := strings.Cut(e.uri.Scheme, "+")
 	switch {
-	case driver == "" || !strings.Contains(knownDrivers, " "+driver+" "):
+	case driver == "":
+		return errPath
+	case !strings.Contains(knownDrivers, " "+driver+" "):
 		return fmt.Errorf("unknown driver %q", driver)
 	case e.uri.Opaque != "":
-		return errors.New("want driver:///path or driver://host/path")
+		return errPath
 	case !given && e.uri.Host == "":
 		transport = "unix"
 	case !given:
 		transport = "tls"
 	}
 	e.driver, e.transport = driver, transport
+	if err := e.setQuery(); err != nil {
+		return err
+	}
 	e.setScope()
 	switch transport {
 	case "unix":
@@ -99,6 +125,24 @@ func (e *endpoint) set(root string) error {
 	return fmt.Errorf("unknown transport %q: want unix, tcp, tls or ssh", transport)
 }
 
+var errPath = errors.New("want driver:///path or driver://host/path")
+
+// setQuery takes the parameters. One that cannot be read is not passed over: it
+// might say where the daemon is, or that it is to be verified.
+func (e *endpoint) setQuery() (err error) {
+	if e.query, err = url.ParseQuery(e.uri.RawQuery); err != nil {
+		return fmt.Errorf("its parameters: %w", err)
+	}
+	if v := e.query.Get("no_verify"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Errorf("no_verify=%s: want a number", label(v))
+		}
+		e.noVerify = n != 0
+	}
+	return nil
+}
+
 // setScope decides what stands before the names of the domains: nothing for the
 // system's own.
 func (e *endpoint) setScope() {
@@ -114,13 +158,13 @@ func (e *endpoint) setScope() {
 
 // setSockets lists where the daemon may listen.
 func (e *endpoint) setSockets(root string) error {
-	mode := strings.ToLower(e.uri.Query().Get("mode"))
+	mode := strings.ToLower(e.query.Get("mode"))
 	switch mode {
 	case "", "auto", "legacy", "direct":
 	default:
 		return fmt.Errorf("unknown mode %q: want auto, legacy or direct", mode)
 	}
-	if s := e.uri.Query().Get("socket"); s != "" {
+	if s := e.query.Get("socket"); s != "" {
 		if !path.IsAbs(s) {
 			return fmt.Errorf("the socket %s is not an absolute path", s)
 		}

@@ -60,6 +60,7 @@ func TestBadURIsAreNamedWithoutTheirPassword(t *testing.T) {
 	for _, uri := range []string{
 		"", "qemu", "system", "kvm:///system", "qemu+carrier:///system", "qemu+tcp:///system", "qemu+tls:///", "qemu+ssh:///system",
 		"qemu+unix://host/system", "qemu:///system?mode=fast", "qemu:///system?socket=relative", "qemu:system",
+		"qemu+ssh://h/system?no_verify=maybe", "qemu+tls://h/system?no_verify=yes", "qemu:///system?socket=%zz", "esx://me:secret@h/",
 		"qemu+ssh://me:secret@[h/system", "qemu+ssh://me:sec ret%zz@h/system", "qemu+quic://me:secret@h/system", "://me:secret@h",
 	} {
 		_, err := parseURI(uri, "/")
@@ -73,6 +74,16 @@ func TestBadURIsAreNamedWithoutTheirPassword(t *testing.T) {
 		if host := withoutLogin(uri); !strings.Contains(err.Error(), host[:min(len(host), 4)]) {
 			t.Errorf("%q is not named by %v", uri, err)
 		}
+	}
+}
+
+func TestTheSameURITwiceIsRefused(t *testing.T) {
+	if err := CheckURIs([]string{"qemu:///system", "qemu+tcp://h/system", "qemu+tcp://other/system"}); err != nil {
+		t.Error(err)
+	}
+	err := CheckURIs([]string{"qemu+tcp://me:secret@h/system", "qemu+tcp://h/system"})
+	if err == nil || !strings.Contains(err.Error(), "twice") || strings.Contains(err.Error(), "secret") {
+		t.Errorf("error %v", err)
 	}
 }
 
