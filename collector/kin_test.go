@@ -403,3 +403,25 @@ func TestAProcessDoesNotBecomeADomainThatIsOff(t *testing.T) {
 		}
 	}
 }
+
+func TestLibvirtsGuestsOfAnotherHostAreWaitedForByNobody(t *testing.T) {
+	remote := vm("web", uuidA, is(model.Running), used(7), stolen(3, 2))
+	remote.VMHost = "elsewhere"
+	g := one(t, new(scrapes).next(said{sourceVMM: {}, sourceLibvirt: {remote}}))
+	if g.CPU.Usage != model.Some(7) || g.CPU.Steal != model.Some(2) {
+		t.Errorf("usage %v, steal %v", g.CPU.Usage, g.CPU.Steal)
+	}
+}
+
+// Who sees some processes only must not take what others see for left-overs.
+func TestAPartOfTheProcessesIsNotAll(t *testing.T) {
+	var h host
+	h.merge([]view{
+		{source: "node", reading: model.Reading{Node: &model.Node{}}, answered: true, health: &health{}},
+		{source: sourceCgroup, reading: model.Reading{Guests: []model.Guest{vm("system", "", in(scope))}}, answered: true, health: &health{}},
+		{source: sourceVMM, reading: model.Reading{Guests: []model.Guest{vm("mine", "")}, Partial: true}, answered: true, health: &health{}},
+	}, time.Second)
+	if len(h.guests) != 2 || h.node.VCPUsAllocated != (model.Opt{}) {
+		t.Errorf("%d guests, %v vCPUs are allocated", len(h.guests), h.node.VCPUsAllocated)
+	}
+}

@@ -30,7 +30,7 @@ type view struct {
 }
 
 // lists reports whether the source was read and lists guests.
-func (v *view) lists() bool { return v.answered && v.reading.Guests != nil }
+func (v *view) lists() bool { return v.answered && v.reading.Guests != nil && !v.reading.Partial }
 
 // merge puts the readings of all sources together, as of now. The views stand in
 // the order of the openers.

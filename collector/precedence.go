@@ -50,7 +50,7 @@ func (m *machine) owner(k *kin, c counted, given func(*model.Guest) bool) *model
 		return nil
 	}
 	for _, name := range precedence(c) {
-		if name == sourceLibvirt && k.lists(sourceVMM) && k.now < m.metAt+settled {
+		if name == sourceLibvirt && m.name.VMHost == "" && k.lists(sourceVMM) && k.now < m.metAt+settled {
 			return nil // its process may only be new, or was missed this once
 		}
 		g := *m.slot(name)

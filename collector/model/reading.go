@@ -3,6 +3,7 @@ package model
 // Reading is what one source saw at one moment.
 type Reading struct {
 	Guests   []Guest // nil from a source that lists none, not even on a full host
+	Partial  bool    // there may be more guests, which the source is not let see
 	Node     *Node   // nil from a source that does not look at the machine itself
 	Features []Feature
 

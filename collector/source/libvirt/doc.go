@@ -18,8 +18,10 @@
 //     more. Of all kinds together at most eight are left in a daemon, for good if
 //     need be; hold.go has the limits.
 //   - An answer that is lost on its way is not waited for forever: what a later
-//     reply shows to be free is given up, and where nothing can be asked at all
-//     there is another attempt after ten minutes, and one after an hour more.
+//     reply of QEMU's driver shows to be free is given up, and where nothing can
+//     be asked at all there is another attempt after ten minutes, and one after
+//     an hour more. With other drivers an answer about one domain that is lost
+//     keeps its place among the limits until the daemon ends.
 //   - Whatever comes from a daemon is checked before the client library sees it
 //     (guard.go, shape.go): it allocates and panics as it is told to.
 //

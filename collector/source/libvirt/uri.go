@@ -77,7 +77,9 @@ func parseURIs(texts []string, root string) ([]*endpoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(all, func(other *endpoint) bool { return other.text == e.text }) {
+		if slices.ContainsFunc(all, func(other *endpoint) bool {
+			return other.text == e.text && (!strings.Contains(e.transport, "ssh") || other.uri.User.Username() == e.uri.User.Username())
+		}) {
 			return nil, fmt.Errorf("libvirt URI %q: it is given twice", e.text)
 		}
 		all = append(all, e)

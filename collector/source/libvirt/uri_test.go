@@ -78,7 +78,7 @@ func TestBadURIsAreNamedWithoutTheirPassword(t *testing.T) {
 }
 
 func TestTheSameURITwiceIsRefused(t *testing.T) {
-	if err := CheckURIs([]string{"qemu:///system", "qemu+tcp://h/system", "qemu+tcp://other/system"}); err != nil {
+	if err := CheckURIs([]string{"qemu:///system", "qemu+tcp://h/system", "qemu+tcp://other/system", "qemu+ssh://alice@h/session", "qemu+ssh://bob@h/session"}); err != nil {
 		t.Error(err)
 	}
 	err := CheckURIs([]string{"qemu+tcp://me:secret@h/system", "qemu+tcp://h/system"})

@@ -14,6 +14,7 @@ import (
 // process that hangs while it changes that makes ps hang too. Each is read in a
 // goroutine of its own, for which nothing waits longer than patience.
 type arguments struct {
+	waited  time.Duration // in this scan
 	procfs  string
 	waiting map[int32]*argument
 }
@@ -26,9 +27,10 @@ type argument struct {
 
 const (
 	argumentPatience = 50 * time.Millisecond
-	maxArguments     = 256 << 10 // bytes of one command line
-	maxWaiting       = 512       // goroutines that hang: a dead mount may hang every machine
-	maxWaitingUser   = 8         // of processes of one user who is not root
+	maxWait          = 500 * time.Millisecond // of one scan, for all that hang
+	maxArguments     = 256 << 10              // bytes of one command line
+	maxWaiting       = 512                    // goroutines that hang: a dead mount may hang every machine
+	maxWaitingUser   = 8                      // of processes of one user who is not root
 )
 
 func newArguments(procfs string) *arguments {
@@ -53,13 +55,18 @@ func (a *arguments) get(p *process) (args []string, late bool) {
 	if asked && len(w.answer) == 0 {
 		return nil, true // it was waited for before
 	}
-	timer := time.NewTimer(argumentPatience)
+	patience := argumentPatience
+	if a.waited >= maxWait {
+		patience = time.Millisecond
+	}
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case args = <-w.answer:
 		delete(a.waiting, p.pid)
 		return args, false
 	case <-timer.C:
+		a.waited += patience
 		return nil, true
 	}
 }

@@ -29,7 +29,7 @@ func (s *Source) meetProcess(p *process) bool {
 	if p.start != st.StartTicks { // the number is another's by now
 		s.removeProcess(p)
 		p.help, p.askedAt, p.leftOut = identity.Helper{}, 0, false
-		p.metAt, p.metOld = s.now, s.isOld(st.StartTicks)
+		p.metAt, p.metOld, p.knownAt = s.now, s.isOld(st.StartTicks), 0
 	}
 	if p.vm != nil || p.helps {
 		p.next = s.now + s.opts.Recheck

@@ -1,6 +1,7 @@
 package vmm
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/virt-exporter/virt_exporter/collector/identity"
@@ -24,7 +25,7 @@ func (s *Source) helper(p *process) (identity.Helper, bool) {
 		return identity.Helper{}, false // whoever may name his process can call it vhost-1
 	}
 	if ok {
-		p.help = h
+		p.help, p.knownAt = h, cmp.Or(p.knownAt, s.now)
 	}
 	return h, ok
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/identity"
@@ -31,7 +32,9 @@ type machine struct {
 	everVCPU   bool
 	shared     bool // the guest's memory is shared memory
 	byTime     bool // a vCPU is known by its guest time alone
-	missing    bool // there is a vCPU thread that is not known for one
+	tenant     tenant
+	told       string // the accelerator that the vCPUs' threads tell; empty while they do not
+	missing    bool   // there is a vCPU thread that is not known for one
 
 	guestTicks, guestBase uint64
 	majorFaults           uint64
@@ -60,15 +63,17 @@ const (
 
 // admit makes p a machine.
 func (s *Source) admit(p *process, vm identity.VM, cgroup string, whole bool) {
-	if len(s.machines) >= s.opts.MaxGuests || !s.hasRoom(p, cgroup) {
+	of := tenantOf(p, cgroup)
+	if len(s.machines) >= s.opts.MaxGuests || !s.hasRoom(of) {
 		if !p.leftOut {
 			s.dropped["limit"]++
 		}
-		p.leftOut, s.waiting = true, true
+		p.leftOut, s.waiting, p.knownAt = true, true, cmp.Or(p.knownAt, s.now)
 		return
 	}
 	p.leftOut = false
-	m := &machine{vm: vm, foundAt: s.now, unread: !whole, within: cgroup, own: ownCgroup(cgroup)}
+	s.tenants[of]++
+	m := &machine{tenant: of, vm: vm, foundAt: s.now, unread: !whole, within: cgroup, own: ownCgroup(cgroup)}
 	s.join(p, m, mixed)
 	m.main = p
 	s.machines = append(s.machines, m)
@@ -83,20 +88,36 @@ const (
 	maxOfUser = 1024 // of one user who is not root
 )
 
-// hasRoom reports whether the tenant whose process p is may have one more.
-func (s *Source) hasRoom(p *process, cgroup string) bool {
-	own, _, inside := container(cgroup)
-	if !inside && p.uid == 0 {
+// tenant is whose machines are limited together: a container's, or a user's.
+type tenant struct {
+	container string
+	uid       uint32
+}
+
+// tenantOf returns whose a process is: nobody's of root's, and of one to which the
+// host has given a cgroup of its own.
+func tenantOf(p *process, cgroup string) tenant {
+	if path, _, inside := container(cgroup); inside {
+		return tenant{container: path}
+	}
+	if givenByHost(ownCgroup(cgroup)) {
+		return tenant{}
+	}
+	return tenant{uid: p.uid}
+}
+
+// givenByHost reports whether a machine's own cgroup is where no user makes one.
+func givenByHost(own string) bool { return own != "" && !strings.HasPrefix(own, "/user.slice/") }
+
+// hasRoom reports whether one more of a tenant's is admitted.
+func (s *Source) hasRoom(t tenant) bool {
+	switch {
+	case t == tenant{}:
 		return true
+	case t.container != "":
+		return s.tenants[t] < maxInside
 	}
-	n := 0
-	for _, m := range s.machines {
-		switch its, _, _ := container(m.within); {
-		case inside && its == own, !inside && its == "" && m.main.uid == p.uid:
-			n++
-		}
-	}
-	return inside && n < maxInside || !inside && n < maxOfUser
+	return s.tenants[t] < maxOfUser
 }
 
 // knowSockets notes by which sockets the daemons of m are known.
@@ -111,9 +132,11 @@ func (s *Source) knowSockets(m *machine) {
 }
 
 // join makes p a process of m. What one did that was waited for since it was born,
-// for its arguments, counts in full.
+// for its arguments, counts in full; what it did for another machine, or while it
+// found no room or no machine, does not.
 func (s *Source) join(p *process, m *machine, c model.Component) {
-	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.isOld(p.start) && (p.metOld || p.askedAt != p.metAt)}
+	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.isOld(p.start) && (p.metOld || p.askedAt != p.metAt || p.knownAt != 0 && p.knownAt < s.now)}
+	p.knownAt = cmp.Or(p.knownAt, s.now)
 	delete(s.orphans, p)
 	m.processes = append(m.processes, p)
 }
@@ -126,6 +149,9 @@ func (m *machine) leave(p *process, total uint64) {
 
 // end lets go of a machine. Its helpers may outlive it for a moment.
 func (s *Source) end(m *machine) {
+	if s.tenants[m.tenant]--; s.tenants[m.tenant] == 0 {
+		delete(s.tenants, m.tenant)
+	}
 	s.releaseName(m)
 	for _, socket := range m.vm.Sockets {
 		if master := s.sockets[socket.Path]; master == m || master == nil {

@@ -1,6 +1,7 @@
 package vmm
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -41,6 +42,7 @@ func (s *Source) readLate(m *machine) bool {
 		s.removeProcess(m.main)
 		return false
 	}
+	vm.Accelerator = cmp.Or(m.told, vm.Accelerator)
 	if vm.Accelerator != m.vm.Accelerator {
 		m.accounted = accountingUnknown
 	}
@@ -70,7 +72,7 @@ func (m *machine) claim() int {
 	switch _, _, inside := container(m.within); {
 	case inside:
 		return 2
-	case m.own == "" && m.main.uid != 0:
+	case m.main.uid != 0 && !givenByHost(m.own):
 		return 1
 	}
 	return 0

@@ -22,6 +22,7 @@ type process struct {
 	kernel     bool          // a thread of the kernel's own
 	metAt      time.Duration // when it was first looked at
 	metOld     bool          // and whether it had been there for longer, see isOld
+	knownAt    time.Duration // when it was first known what it is; 0 while it is not
 	uid        uint32        // effective user, of those that were described
 	leftOut    bool          // it runs a machine for which there was no room
 	askedAt    time.Duration // when its arguments were first asked for; 0 for never

@@ -22,6 +22,7 @@ const (
 // lets go of nobody.
 func (s *Source) scan(ctx context.Context) error {
 	s.look = s.look[:0]
+	s.args.waited = 0
 	err := s.files.Subdirs(s.opts.ProcFS, "", func(e kernel.Entry) {
 		if pid, ok := parsePID(e.Name); ok {
 			s.listed(pid, e.Ino)

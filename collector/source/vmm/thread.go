@@ -2,6 +2,7 @@ package vmm
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -167,6 +168,7 @@ func (m *machine) noteAccelerator(comm []byte) {
 	case string(name) == "TCG":
 		accelerator = "tcg"
 	}
+	m.told = cmp.Or(accelerator, m.told)
 	if accelerator != "" && accelerator != m.vm.Accelerator {
 		m.vm.Accelerator, m.accounted = accelerator, accountingUnknown
 		m.describe()

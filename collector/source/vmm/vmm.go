@@ -50,12 +50,13 @@ type Source struct {
 
 	gen       uint64
 	now       time.Duration
-	scannedAt time.Duration // the last scan that was whole; 0 for none
-	waiting   bool          // a machine found no room
-	turn      int           // spreads what is looked at now and then
-	next      *machine      // with which the next reading begins: a deadline is fair
-	seesAll   bool          // all processes of the host can be seen
-	delayacct bool          // the kernel accounts delays on block I/O
+	scannedAt time.Duration  // the last scan that was whole; 0 for none
+	waiting   bool           // a machine found no room
+	turn      int            // spreads what is looked at now and then
+	next      *machine       // with which the next reading begins: a deadline is fair
+	tenants   map[tenant]int // machines of each
+	seesAll   bool           // all processes of the host can be seen
+	delayacct bool           // the kernel accounts delays on block I/O
 	delayAt   time.Duration
 
 	// Of one reading.
@@ -88,6 +89,7 @@ func New(opts Options) (*Source, error) {
 		threads:   make(map[int32]*thread),
 		names:     make(map[model.Name]*machine),
 		orphans:   make(map[*process]struct{}),
+		tenants:   make(map[tenant]int),
 		sockets:   make(map[string]*machine),
 		dropped:   map[string]uint64{"limit": 0},
 		out:       make([]model.Guest, 0, 16),
@@ -113,12 +115,8 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	if err := s.readMachines(ctx); err != nil {
 		s.fail(err)
 	}
-	guests := s.out
-	if !s.seesAll && len(guests) == 0 {
-		guests = nil // there may be some
-	}
 	return model.Reading{
-		Guests: guests, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
+		Guests: s.out, Partial: !s.seesAll, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
 	}, s.errors()
 }
 
