@@ -3,6 +3,8 @@ package cgroup
 import (
 	"context"
 	"math"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/containerd/cgroups/v3"
@@ -76,8 +78,7 @@ type Source struct {
 	turn                 int  // spreads what is looked at now and then
 
 	// Of one reading.
-	errs        []error
-	failed      int
+	problems    source.Problems
 	threadsRead int
 	unplaced    []string // cgroups of OOM kills in which no guest is known yet
 
@@ -101,7 +102,7 @@ func New(opts Options) (*Source, error) {
 		opts.Recheck = 2 * time.Minute
 	}
 	if opts.Now == nil {
-		opts.Now = sinceBoot
+		opts.Now = kernel.SinceBoot
 	}
 	l, err := findLayout(opts.SysFS)
 	if err != nil {
@@ -131,7 +132,9 @@ func New(opts Options) (*Source, error) {
 		out:        make([]model.Guest, 0, 64),
 		words:      make(map[string]string),
 	}
-	s.bootTime = bootTime(opts.ProcFS)
+	if b, err := os.ReadFile(filepath.Join(opts.ProcFS, "stat")); err == nil {
+		s.bootTime = kernel.BootTime(b)
+	}
 	s.openLog()
 	s.probe()
 	return s, nil
@@ -143,29 +146,29 @@ func (s *Source) Name() string { return "cgroup" }
 // Read reads all guests. See source.Source.
 func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.now = s.opts.Now()
-	s.errs, s.failed = s.errs[:0], 0
+	s.problems.Reset()
 	s.out = s.out[:0]
 	s.background.patience = backgroundWait
 	s.readKernelLog()
 	s.readHost()
 	if err := s.walk(ctx); err != nil {
-		s.fail(err)
+		s.problems.Add(err)
 	}
 	s.placeKills()
 	s.arrange()
 	s.readPods()
 	if err := s.nameFresh(ctx); err != nil {
-		s.fail(err)
+		s.problems.Add(err)
 	}
 	if err := s.readGuests(ctx); err != nil {
-		s.fail(err)
+		s.problems.Add(err)
 	}
 	s.dropExited()
 	s.explainPods()
 	s.out = s.appendEnded(s.out)
 	return model.Reading{
 		Guests: s.out, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
-	}, s.errors()
+	}, s.problems.Err()
 }
 
 // Close lets go of everything that is kept open.

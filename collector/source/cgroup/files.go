@@ -1,7 +1,6 @@
 package cgroup
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
@@ -102,7 +101,7 @@ func (s *Source) read(g *guest, id fileID) []byte {
 		g.anyRead = true
 		f.absentUntil = s.recheckAt(g.node, f.absentUntil == 0)
 	default: // of the moment: too many open files, an I/O error
-		s.fail(fmt.Errorf("reading %s%s/%s: %w", spec.root, g.node.path, spec.name, err))
+		s.problems.Add(fmt.Errorf("reading %s%s/%s: %w", spec.root, g.node.path, spec.name, err))
 	}
 	return nil
 }
@@ -111,26 +110,7 @@ func (s *Source) read(g *guest, id fileID) []byte {
 func (s *Source) parsed(g *guest, id fileID, err error) bool {
 	if err != nil {
 		spec := &s.specs[id]
-		s.fail(fmt.Errorf("parsing %s%s/%s: %w", spec.root, g.node.path, spec.name, err))
+		s.problems.Add(fmt.Errorf("parsing %s%s/%s: %w", spec.root, g.node.path, spec.name, err))
 	}
 	return err == nil
-}
-
-// maxErrors bounds what one reading says of itself: what fails on a thousand
-// guests fails for one reason.
-const maxErrors = 5
-
-func (s *Source) fail(err error) {
-	s.failed++
-	if len(s.errs) < maxErrors {
-		s.errs = append(s.errs, err)
-	}
-}
-
-// errors returns what went wrong in this reading.
-func (s *Source) errors() error {
-	if s.failed > len(s.errs) {
-		s.errs = append(s.errs, fmt.Errorf("and %d more", s.failed-len(s.errs)))
-	}
-	return errors.Join(s.errs...)
 }

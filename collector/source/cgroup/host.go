@@ -5,10 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -79,28 +75,4 @@ func (s *Source) openLog() {
 	default:
 		s.features.lacks(featureOOMLog, model.NotSupported)
 	}
-}
-
-// bootTime returns when the machine was booted, in seconds since the epoch, or
-// 0 if that is not known.
-func bootTime(procfs string) float64 {
-	b, err := os.ReadFile(filepath.Join(procfs, "stat"))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "btime "); ok {
-			t, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
-			return t
-		}
-	}
-	return 0
-}
-
-func sinceBoot() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return time.Duration(time.Now().UnixNano())
-	}
-	return time.Duration(ts.Nano())
 }

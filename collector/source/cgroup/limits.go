@@ -167,7 +167,7 @@ func (s *Source) nodeFile(h hierarchy, n *node, name string) []byte {
 
 func (s *Source) nodeParsed(h hierarchy, n *node, name string, err error) bool {
 	if err != nil {
-		s.fail(fmt.Errorf("parsing %s%s/%s: %w", h.root, n.path, name, err))
+		s.problems.Add(fmt.Errorf("parsing %s%s/%s: %w", h.root, n.path, name, err))
 	}
 	return err == nil
 }
@@ -192,7 +192,7 @@ func (s *Source) readIOLimits(g *guest) {
 		}
 		limits, err := kernel.ParseIOMax(b, nil)
 		if err != nil {
-			s.fail(fmt.Errorf("parsing %s%s/io.max: %w", h.root, path, err))
+			s.problems.Add(fmt.Errorf("parsing %s%s/io.max: %w", h.root, path, err))
 		}
 		for _, l := range limits {
 			d := g.device(l.Device)
@@ -214,7 +214,7 @@ func (s *Source) readIOLimitV1(g *guest, what string, field func(*ioState) *mode
 	}
 	limits, err := kernel.ParseDeviceLimits(b, nil)
 	if err != nil {
-		s.fail(fmt.Errorf("parsing %s%s/blkio.throttle.%s_device: %w", s.layout.io.root, g.node.path, what, err))
+		s.problems.Add(fmt.Errorf("parsing %s%s/blkio.throttle.%s_device: %w", s.layout.io.root, g.node.path, what, err))
 	}
 	for _, l := range limits {
 		*field(g.device(l.Device)) = capped(l.Value)

@@ -143,7 +143,7 @@ func (s *Source) nodeKills(n *node) bool {
 	}
 	kills, ok, err := kernel.ParseOOMControl(b)
 	if err != nil {
-		s.fail(fmt.Errorf("parsing %s%s/memory.oom_control: %w", s.layout.memory.root, n.path, err))
+		s.problems.Add(fmt.Errorf("parsing %s%s/memory.oom_control: %w", s.layout.memory.root, n.path, err))
 		return false
 	}
 	if ok {

@@ -37,7 +37,7 @@ func (s *Source) readNetwork(g *guest, dst []model.Interface) []model.Interface 
 		return dst
 	}
 	if s.netdev, err = kernel.ParseNetDev(b, s.netdev[:0]); err != nil {
-		s.fail(fmt.Errorf("reading %s/%d/net/dev: %w", s.opts.ProcFS, g.firstPID, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/net/dev: %w", s.opts.ProcFS, g.firstPID, err))
 		return dst
 	}
 	for i := range s.netdev {

@@ -73,7 +73,7 @@ func (s *Source) schedstat(t *thread, tid int32) (kernel.Schedstat, bool) {
 	case kernel.Denied(err):
 		s.refuse(featureThreads)
 	default:
-		s.fail(fmt.Errorf("reading %s/%d/schedstat: %w", s.opts.ProcFS, tid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/schedstat: %w", s.opts.ProcFS, tid, err))
 	}
 	s.files.Close(&t.file)
 	return st, false
@@ -183,7 +183,7 @@ func (s *Source) stat(tid int32) (kernel.ThreadStat, bool) {
 		return st, false
 	}
 	if err := kernel.ParseThreadStat(b, &st); err != nil {
-		s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, tid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, tid, err))
 		return st, false
 	}
 	return st, true

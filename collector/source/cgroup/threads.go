@@ -113,7 +113,7 @@ func (s *Source) listThreads(g *guest, n *node) (tids []int32, ok bool) {
 			ok = false
 		default:
 			ok = false
-			s.fail(fmt.Errorf("listing the threads of %s%s: %w", h.root, n.path, err))
+			s.problems.Add(fmt.Errorf("listing the threads of %s%s: %w", h.root, n.path, err))
 		}
 	}
 	return s.tids, ok

@@ -55,7 +55,7 @@ func (s *Source) walkDir(ctx context.Context, i int, n *node, depth int) error {
 		s.keep(i, n)
 		return nil
 	default:
-		s.fail(fmt.Errorf("listing %s%s: %w", root, n.path, err))
+		s.problems.Add(fmt.Errorf("listing %s%s: %w", root, n.path, err))
 		s.keep(i, n)
 		return nil
 	}

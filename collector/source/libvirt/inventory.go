@@ -11,6 +11,7 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
 // How often what changes seldom is asked for again, and of how many domains in one
@@ -138,7 +139,7 @@ func devices(params []golibvirt.TypedParam) uint64 {
 // of those that are not active. Those come first of which there is no XML yet, of
 // them those that are active: they are asked as long as there is time, since
 // without it they lack labels, disks and limits.
-func (d *daemon) lookUp(known []*domain, errs *problems) {
+func (d *daemon) lookUp(known []*domain, errs *source.Problems) {
 	began, now := time.Now(), d.now()
 	inTime := func() bool { return time.Since(began) <= d.timeout/2 }
 	for _, on := range []bool{true, false} {
@@ -166,9 +167,9 @@ func (d *daemon) lookUp(known []*domain, errs *problems) {
 
 // describeDomain reads what a domain's XML says. Without the flag SECURE it holds
 // no passwords.
-func (d *daemon) describeDomain(dom *domain, errs *problems) {
+func (d *daemon) describeDomain(dom *domain, errs *source.Problems) {
 	if dom.stillWaits() {
-		errs.add(aboutDomain(dom, fmt.Errorf("%v: %w", describing, errHeld)))
+		errs.Add(aboutDomain(dom, fmt.Errorf("%v: %w", describing, errHeld)))
 	}
 	text, ok := askDomain(d, dom, describing, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) (string, error) {
 		return v.DomainGetXMLDesc(of, 0)
@@ -179,7 +180,7 @@ func (d *daemon) describeDomain(dom *domain, errs *problems) {
 	}
 	details, err := parseDetails(text, d.metadata)
 	if err != nil {
-		errs.add(aboutDomain(dom, err))
+		errs.Add(aboutDomain(dom, err))
 	} else {
 		dom.details = details
 	}
@@ -191,7 +192,7 @@ func (d *daemon) describeDomain(dom *domain, errs *problems) {
 }
 
 // askState asks why a domain is not active.
-func (d *daemon) askState(dom *domain, errs *problems) {
+func (d *daemon) askState(dom *domain, errs *source.Problems) {
 	state, ok := askDomain(d, dom, stating, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) ([2]int32, error) {
 		state, reason, err := v.DomainGetState(of, 0)
 		return [2]int32{state, reason}, err

@@ -10,6 +10,7 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
 // The groups of the bulk call. DIRTYRATE, PERF and MEMORY have nothing for us.
@@ -75,10 +76,10 @@ func (d *daemon) readOver(r *round) error {
 		return err
 	}
 	d.inventory.meet(domains, d.now())
-	var errs problems
+	var errs source.Problems
 	stats, asked, err := d.bulk(r, &errs)
 	if err != nil {
-		errs.add(err)
+		errs.Add(err)
 	}
 	known := d.inventory.note(stats, err == nil, d.now())
 	if d.inventory.judgeMonitors(known, d.driver, asked == bulk && err == nil) {
@@ -88,7 +89,7 @@ func (d *daemon) readOver(r *round) error {
 	d.readSingly(known, &errs)
 	r.scope, r.driver, r.noBulk, r.whole = d.endpoint.scope, d.driver, d.lacks[bulk], true
 	r.records = d.inventory.records(known)
-	return errs.joined()
+	return errs.Err()
 }
 
 // list asks for all domains. It is answered by workers that nothing clogs.
@@ -113,7 +114,7 @@ func (d *daemon) list() ([]golibvirt.Domain, error) {
 // new connection, then without the domain that somebody waits for; what was late
 // is told also when that succeeds. It returns which call it made last: bulk or
 // bulkJobFree. It returns no records from a driver that has no such call.
-func (d *daemon) bulk(r *round, errs *problems) ([]golibvirt.DomainStatsRecord, procedure, error) {
+func (d *daemon) bulk(r *round, errs *source.Problems) ([]golibvirt.DomainStatsRecord, procedure, error) {
 	for {
 		r.asked = d.now()
 		d.reap() // a call that was late may be answered by now
@@ -137,13 +138,13 @@ func (d *daemon) bulk(r *round, errs *problems) ([]golibvirt.DomainStatsRecord, 
 		switch {
 		case errors.Is(err, errLate):
 			d.hold(d.conn)
-			errs.add(err)
+			errs.Add(err)
 			d.patience = d.timeout
 			continue
 		case err == nil && kind == bulk:
 			d.adapt(time.Since(began))
 		case err == nil:
-			errs.add(fmt.Errorf("only what needs no monitor was read: %w", errHeld))
+			errs.Add(fmt.Errorf("only what needs no monitor was read: %w", errHeld))
 		case lacksIt(err):
 			d.lacks[bulk] = true
 			return nil, kind, nil
@@ -155,26 +156,4 @@ func (d *daemon) bulk(r *round, errs *problems) ([]golibvirt.DomainStatsRecord, 
 // isAbsent reports whether an error says that no daemon is there.
 func isAbsent(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// problems collects what went wrong in a round, without end only in number.
-type problems struct {
-	errs []error
-	more int
-}
-
-func (p *problems) add(err error) {
-	const most = 5
-	if len(p.errs) >= most {
-		p.more++
-		return
-	}
-	p.errs = append(p.errs, err)
-}
-
-func (p *problems) joined() error {
-	if p.more > 0 {
-		p.errs = append(p.errs, fmt.Errorf("and %d errors more", p.more))
-	}
-	return errors.Join(p.errs...)
 }

@@ -9,13 +9,15 @@ import (
 	"time"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
+
+	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
 // readSingly asks for the statistics of one domain after the other where the
 // driver has no bulk call, or one that gives the state alone. It writes them as
 // the bulk call would, so that there is one way to read them. Where the time runs
 // out, the others keep what they had while it is young.
-func (d *daemon) readSingly(known []*domain, errs *problems) {
+func (d *daemon) readSingly(known []*domain, errs *source.Problems) {
 	if d.driver == "QEMU" || len(known) == 0 {
 		return
 	}
@@ -26,7 +28,7 @@ func (d *daemon) readSingly(known []*domain, errs *problems) {
 		switch {
 		case !active(&dom.Domain) || !d.wantsMore(dom):
 		case dom.stillWaits():
-			errs.add(aboutDomain(dom, errHeld))
+			errs.Add(aboutDomain(dom, errHeld))
 		case late > 0 || time.Since(began) > d.timeout || !d.may(readingInfo):
 			late++
 			d.keepAlone(dom)
@@ -49,11 +51,11 @@ func (d *daemon) readSingly(known []*domain, errs *problems) {
 		why = errHeld
 	}
 	d.inventory.turn = (d.inventory.turn + reached) % len(known)
-	errs.add(fmt.Errorf("reading domain by domain, %d were not reached: %w", late, why))
+	errs.Add(fmt.Errorf("reading domain by domain, %d were not reached: %w", late, why))
 }
 
 // readAlone asks for the statistics of one domain.
-func (d *daemon) readAlone(dom *domain, errs *problems) {
+func (d *daemon) readAlone(dom *domain, errs *source.Problems) {
 	params := d.single(dom, errs)
 	if params == nil {
 		return
@@ -107,7 +109,7 @@ func (p *parameters) addKnown(name string, v int64) {
 
 // single asks for one domain's figures. Each request that fails costs what it
 // would have given.
-func (d *daemon) single(dom *domain, errs *problems) []golibvirt.TypedParam {
+func (d *daemon) single(dom *domain, errs *source.Problems) []golibvirt.TypedParam {
 	var p parameters
 	if dom.stats != nil {
 		p = append(p, dom.stats.Params...)
@@ -126,7 +128,7 @@ func (d *daemon) single(dom *domain, errs *problems) []golibvirt.TypedParam {
 	return p
 }
 
-func (d *daemon) addInfo(p *parameters, dom *domain, errs *problems) {
+func (d *daemon) addInfo(p *parameters, dom *domain, errs *source.Problems) {
 	type info struct {
 		state          uint8
 		maximum, usage uint64 // KiB
@@ -152,7 +154,7 @@ func (d *daemon) addInfo(p *parameters, dom *domain, errs *problems) {
 	p.add("vcpu.current", uint32(got.vcpus))
 }
 
-func (d *daemon) addMemory(p *parameters, dom *domain, errs *problems) {
+func (d *daemon) addMemory(p *parameters, dom *domain, errs *source.Problems) {
 	stats, _ := askDomain(d, dom, readingMemory, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) ([]golibvirt.DomainMemoryStat, error) {
 		return v.DomainMemoryStats(of, uint32(golibvirt.DomainMemoryStatNr), 0)
 	})
@@ -184,7 +186,7 @@ func memoryStatName(tag golibvirt.DomainMemoryStatTags) string {
 	return ""
 }
 
-func (d *daemon) addDisk(p *parameters, dom *domain, prefix, name string, errs *problems) {
+func (d *daemon) addDisk(p *parameters, dom *domain, prefix, name string, errs *source.Problems) {
 	type disk struct{ reads, readBytes, writes, writeBytes int64 }
 	got, ok := askDomain(d, dom, readingDisk, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) (got disk, err error) {
 		got.reads, got.readBytes, got.writes, got.writeBytes, _, err = v.DomainBlockStats(of, name)
@@ -200,7 +202,7 @@ func (d *daemon) addDisk(p *parameters, dom *domain, prefix, name string, errs *
 	p.addKnown(prefix+"wr.bytes", got.writeBytes)
 }
 
-func (d *daemon) addInterface(p *parameters, dom *domain, prefix, name string, errs *problems) {
+func (d *daemon) addInterface(p *parameters, dom *domain, prefix, name string, errs *source.Problems) {
 	type traffic struct{ rx, rxPackets, rxDrops, tx, txPackets, txDrops int64 }
 	got, ok := askDomain(d, dom, readingInterface, errs, func(v *golibvirt.Libvirt, of golibvirt.Domain) (got traffic, err error) {
 		got.rx, got.rxPackets, _, got.rxDrops, got.tx, got.txPackets, _, got.txDrops, err = v.DomainInterfaceStats(of, name)
@@ -224,7 +226,7 @@ type domainRequest[T any] func(v *golibvirt.Libvirt, of golibvirt.Domain) (T, er
 // askDomain makes a request about one domain. It returns false where there is no
 // answer: the driver does not know such requests, the domain has ended, others
 // wait for their answers, or something went wrong, which is noted.
-func askDomain[T any](d *daemon, dom *domain, kind procedure, errs *problems, request domainRequest[T]) (T, bool) {
+func askDomain[T any](d *daemon, dom *domain, kind procedure, errs *source.Problems, request domainRequest[T]) (T, bool) {
 	var none T
 	if !d.may(kind) || dom.stillWaits() {
 		return none, false
@@ -251,7 +253,7 @@ func askDomain[T any](d *daemon, dom *domain, kind procedure, errs *problems, re
 	case isGone(err):
 		return none, false
 	}
-	errs.add(aboutDomain(dom, err))
+	errs.Add(aboutDomain(dom, err))
 	return none, false
 }
 

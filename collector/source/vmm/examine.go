@@ -15,14 +15,14 @@ func (s *Source) meetProcess(p *process) bool {
 	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, p.pid, "stat")
 	if err != nil {
 		if !kernel.Gone(err) && !kernel.Denied(err) {
-			s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
+			s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
 		}
 		p.next = s.now
 		return false
 	}
 	var st kernel.ThreadStat
 	if err := kernel.ParseThreadStat(b, &st); err != nil {
-		s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
 		p.next = s.now + young
 		return false
 	}

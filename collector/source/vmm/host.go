@@ -3,8 +3,6 @@ package vmm
 import (
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
@@ -83,20 +81,8 @@ func (s *Source) probe() error {
 			Reason: model.NotMounted, Remedy: "mount the host's /proc and name it with --path.procfs", Err: err,
 		}
 	}
-	s.bootTime = bootTime(string(b))
+	s.bootTime = kernel.BootTime(b)
 	return nil
-}
-
-// bootTime returns when the machine was booted, in seconds since the epoch, or
-// 0 if /proc/stat does not say.
-func bootTime(stat string) float64 {
-	for line := range strings.Lines(stat) {
-		if rest, ok := strings.CutPrefix(line, "btime "); ok {
-			t, _ := strconv.ParseFloat(strings.TrimSpace(rest), 64)
-			return t
-		}
-	}
-	return 0
 }
 
 // readHost reads what is the same for all machines.

@@ -20,13 +20,13 @@ func (s *Source) readMemory(m *machine, out *model.Memory) {
 	b, err := s.files.ReadTask(&p.status, s.opts.ProcFS, p.pid, "status")
 	if err != nil {
 		if !kernel.Gone(err) {
-			s.fail(fmt.Errorf("reading %s/%d/status: %w", s.opts.ProcFS, p.pid, err))
+			s.problems.Add(fmt.Errorf("reading %s/%d/status: %w", s.opts.ProcFS, p.pid, err))
 		}
 		return
 	}
 	var st kernel.Status
 	if err := kernel.ParseStatus(b, &st); err != nil {
-		s.fail(fmt.Errorf("reading %s/%d/status: %w", s.opts.ProcFS, p.pid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/status: %w", s.opts.ProcFS, p.pid, err))
 		return
 	}
 	if st.HasRSS {

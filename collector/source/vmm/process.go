@@ -69,13 +69,13 @@ func (s *Source) readProcess(m *machine, p *process) bool {
 	b, err := s.files.ReadTask(&p.stat, s.opts.ProcFS, p.pid, "stat")
 	if err != nil {
 		if !kernel.Gone(err) {
-			s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
+			s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
 		}
 		return false
 	}
 	var st kernel.ThreadStat
 	if err := kernel.ParseThreadStat(b, &st); err != nil {
-		s.fail(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", s.opts.ProcFS, p.pid, err))
 		return false
 	}
 	if st.StartTicks != p.start || st.State == zombie {

@@ -35,7 +35,7 @@ const settleAfter = 5 * time.Second
 func (s *Source) readThreads(m *machine, p *process) {
 	if err := s.listThreads(p.taskDir); err != nil {
 		if !kernel.Gone(err) {
-			s.fail(fmt.Errorf("listing the threads of %s/%d: %w", s.opts.ProcFS, p.pid, err))
+			s.problems.Add(fmt.Errorf("listing the threads of %s/%d: %w", s.opts.ProcFS, p.pid, err))
 		}
 		return
 	}
@@ -212,7 +212,7 @@ func (s *Source) schedstat(t *thread) (kernel.Schedstat, bool) {
 	case kernel.Denied(err):
 		s.features.lacks(featureThreads, model.NoPermission, s.now)
 	default:
-		s.fail(fmt.Errorf("reading %s/%d/schedstat: %w", s.opts.ProcFS, t.tid, err))
+		s.problems.Add(fmt.Errorf("reading %s/%d/schedstat: %w", s.opts.ProcFS, t.tid, err))
 	}
 	s.files.Close(&t.file)
 	return st, false
@@ -236,7 +236,7 @@ func (s *Source) threadStat(t *thread) (kernel.ThreadStat, bool) {
 	}
 	if err != nil {
 		if !kernel.Gone(err) && !kernel.Denied(err) {
-			s.fail(fmt.Errorf("reading %s/%d/stat: %w", t.process.taskDir, t.tid, err))
+			s.problems.Add(fmt.Errorf("reading %s/%d/stat: %w", t.process.taskDir, t.tid, err))
 		}
 		return st, false
 	}

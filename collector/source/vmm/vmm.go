@@ -2,11 +2,7 @@ package vmm
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-exporter/virt_exporter/collector/identity"
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
@@ -60,10 +56,9 @@ type Source struct {
 	delayAt   time.Duration
 
 	// Of one reading.
-	errs   []error
-	failed int
-	tids   []int32
-	comm   []byte // of the thread whose stat was read last, until the next file is read
+	problems source.Problems
+	tids     []int32
+	comm     []byte // of the thread whose stat was read last, until the next file is read
 
 	look []*process // to be examined
 	out  []model.Guest
@@ -78,7 +73,7 @@ func New(opts Options) (*Source, error) {
 		opts.Recheck = 2 * time.Minute
 	}
 	if opts.Now == nil {
-		opts.Now = sinceBoot
+		opts.Now = kernel.SinceBoot
 	}
 	s := &Source{
 		opts:      opts,
@@ -107,17 +102,18 @@ func (s *Source) Name() string { return "vmm" }
 func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.now = s.opts.Now()
 	s.gen++
-	s.errs, s.failed, s.out = s.errs[:0], 0, s.out[:0]
+	s.problems.Reset()
+	s.out = s.out[:0]
 	s.readHost()
 	if err := s.scan(ctx); err != nil {
-		s.fail(err)
+		s.problems.Add(err)
 	}
 	if err := s.readMachines(ctx); err != nil {
-		s.fail(err)
+		s.problems.Add(err)
 	}
 	return model.Reading{
 		Guests: s.out, Partial: !s.seesAll, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
-	}, s.errors()
+	}, s.problems.Err()
 }
 
 // Close lets go of everything that is kept open.
@@ -129,30 +125,4 @@ func (s *Source) Close() error {
 		s.closeFiles(p)
 	}
 	return nil
-}
-
-// maxErrors bounds what one reading says of itself: what fails on a hundred
-// machines fails for one reason.
-const maxErrors = 5
-
-func (s *Source) fail(err error) {
-	s.failed++
-	if len(s.errs) < maxErrors {
-		s.errs = append(s.errs, err)
-	}
-}
-
-func (s *Source) errors() error {
-	if s.failed > len(s.errs) {
-		s.errs = append(s.errs, fmt.Errorf("and %d more", s.failed-len(s.errs)))
-	}
-	return errors.Join(s.errs...)
-}
-
-func sinceBoot() time.Duration {
-	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return time.Duration(time.Now().UnixNano())
-	}
-	return time.Duration(ts.Nano())
 }
