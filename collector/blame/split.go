@@ -51,3 +51,15 @@ func (sp *Split) Update(now time.Duration, run, steal uint64, held model.Opt, cp
 	sp.Unexplained += dSteal - explained
 	sp.at, sp.run, sp.steal, sp.held = now, run, steal, held
 }
+
+// Append appends the causes to dst: throttling only where it is known at all.
+func (sp *Split) Append(dst []model.Stolen, throttling bool) []model.Stolen {
+	if throttling {
+		dst = append(dst, stolen(model.CauseThrottle, sp.Throttle))
+	}
+	return append(dst, stolen(model.CauseUnexplained, sp.Unexplained))
+}
+
+func stolen(cause model.Cause, nanoseconds uint64) model.Stolen {
+	return model.Stolen{Cause: cause, Method: model.Estimated, Seconds: float64(nanoseconds) / 1e9}
+}

@@ -414,7 +414,7 @@ func TestVMFromProcessKnowsWhatRunsNone(t *testing.T) {
 		{name: "cloud-hypervisor's version", argv: "cloud-hypervisor --version"},
 		{name: "VirtualBox' manager", argv: "/usr/lib/virtualbox/VirtualBox"},
 		{name: "VBoxSVC", argv: "/usr/lib/virtualbox/VBoxSVC --auto-shutdown"},
-		{name: "a licence for VMware", argv: "/usr/lib/vmware/bin/vmware-vmx --new-sn XXXXX"},
+		{name: "a licence for VMware", argv: "/usr/lib/vmware/bin/vmware-vmx --new-sn 4C21U-2KK9Q"},
 		{name: "StratoVirt's probe", argv: "stratovirt -machine none -qmp unix:/x"},
 		{name: "a timer of KVM in the kernel", comm: "kvm-pit/1234"},
 		{name: "nothing"},

@@ -145,14 +145,7 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 
 func (s *Source) addSteal(g *guest, m *model.CPU) {
 	m.Run, m.Steal = nanoseconds(g.cpu.run), nanoseconds(g.cpu.wait)
-	if g.cpu.throttled != throttleUnknown {
-		m.StealBy = append(m.StealBy, model.Stolen{
-			Cause: model.CauseThrottle, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.Throttle).Or(0),
-		})
-	}
-	m.StealBy = append(m.StealBy, model.Stolen{
-		Cause: model.CauseUnexplained, Method: model.Estimated, Seconds: nanoseconds(g.cpu.split.Unexplained).Or(0),
-	})
+	m.StealBy = g.cpu.split.Append(m.StealBy, g.cpu.throttled != throttleUnknown)
 	if usage, ok := m.Usage.Get(); ok {
 		m.StealCoverage = g.cpu.coverage.update(s.now, float64(g.cpu.run)/1e9, usage)
 	}

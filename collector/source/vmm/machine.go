@@ -131,14 +131,22 @@ func (s *Source) knowSockets(m *machine) {
 	}
 }
 
-// join makes p a process of m. What one did that was waited for since it was born,
-// for its arguments, counts in full; what it did for another machine, or while it
-// found no room or no machine, does not.
+// join makes p a process of m.
 func (s *Source) join(p *process, m *machine, c model.Component) {
-	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.isOld(p.start) && (p.metOld || p.askedAt != p.metAt || p.knownAt != 0 && p.knownAt < s.now)}
+	p.vm, p.usage = m, &usage{component: c, taskDir: s.taskDir(p.pid), base: s.hasPast(p)}
 	p.knownAt = cmp.Or(p.knownAt, s.now)
 	delete(s.orphans, p)
 	m.processes = append(m.processes, p)
+}
+
+// hasPast reports whether what a process did so far does not count: it did that
+// before the exporter saw it for what it is, for another machine, or while it
+// found no machine or no room. What was only waited for since its birth, for its
+// arguments, has none.
+func (s *Source) hasPast(p *process) bool {
+	served := p.knownAt != 0 && p.knownAt < s.now
+	waited := !p.metOld && p.askedAt == p.metAt && !served
+	return s.isOld(p.start) && !waited
 }
 
 // leave takes a helper that is gone out of m, which keeps what it did.
