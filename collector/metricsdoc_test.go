@@ -158,7 +158,8 @@ dashboards and queries may rely on them. More families may join.
 Labels with few values: ` + "`resource`" + ` is cpu, memory, io or irq; ` + "`op`" + ` read, write, flush or discard, for limits also total; ` + "`cause`" + ` throttle (a quota on the
 guest or above it) or unexplained; ` + "`method`" + ` measured or estimated; ` + "`event`" + ` low, high, max, oom or oom_kill; ` + "`type`" + ` anon or file; ` + "`state`" + ` running or
 paused, of a virtual machine also blocked, shutting_down, shut_off, crashed or suspended; ` + "`component`" + ` vcpu_host, vcpu, emulator, iothread, vhost,
-virtiofsd, worker or other; ` + "`reason`" + ` of exits io, mmio, halt, irq, irq_window, nmi_window, hypercall, wfe or other; ` + "`result`" + ` success or fail;
+virtiofsd, worker or other; ` + "`reason`" + ` of exits io, mmio, halt, irq, irq_window, nmi_window, hypercall, wfe or other; ` + "`event`" + ` of KVM directed_yield_attempted,
+directed_yield_successful, preemption_reported, preemption_other, halt_wakeup, irq_injection, instruction_emulation or tlb_flush; ` + "`result`" + ` success or fail;
 ` + "`direction`" + ` receive or transmit, of swapping in or out.
 `
 

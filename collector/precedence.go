@@ -90,7 +90,7 @@ func putLibvirt(g, l *model.Guest) {
 	g.Memory = l.Memory
 	g.Memory.MajorFaults = model.Opt{}
 	g.IO = append(g.IO, l.IO...)
-	g.Network, g.HaltPoll, g.Exits = l.Network, l.HaltPoll, l.Exits
+	g.Network, g.HaltPoll, g.Exits, g.KVMEvents = l.Network, l.HaltPoll, l.Exits, l.KVMEvents
 	g.Disks, g.Shares, g.OpenStack = l.Disks, l.Shares, l.OpenStack
 	g.Migrating, g.MonitorAnswers = l.Migrating, l.MonitorAnswers
 }
@@ -194,12 +194,5 @@ func (m *machine) explain(k *kin, g *model.Guest) {
 	}
 	held := or(g.CPU.ThrottledVCPUs, g.CPU.Throttled)
 	m.split.Update(k.now, uint64(run*1e9), uint64(steal*1e9), held, g.CPU.CPUs.Or(1), m.owners[countedSteal] == sourceLibvirt)
-	if held != (model.Opt{}) {
-		g.CPU.StealBy = append(g.CPU.StealBy, model.Stolen{
-			Cause: model.CauseThrottle, Method: model.Estimated, Seconds: float64(m.split.Throttle) / 1e9,
-		})
-	}
-	g.CPU.StealBy = append(g.CPU.StealBy, model.Stolen{
-		Cause: model.CauseUnexplained, Method: model.Estimated, Seconds: float64(m.split.Unexplained) / 1e9,
-	})
+	g.CPU.StealBy = m.split.Append(g.CPU.StealBy, held != (model.Opt{}))
 }

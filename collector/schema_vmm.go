@@ -46,6 +46,16 @@ func vmmRows() []row[model.Guest] {
 			},
 		},
 		{
+			name: "virt_guest_kvm_events_total", typ: counter, labels: []string{"event"},
+			help: "What else KVM counts of the vCPUs: directed yields are vCPUs that spun for a lock whose holder was not running, reported preemptions those that the guest can know of. They differ by architecture.",
+			from: "libvirt vcpu.N.*, of KVM's statistics",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.KVMEvents {
+					s.add(g.KVMEvents[i].Count, g.KVMEvents[i].Event)
+				}
+			},
+		},
+		{
 			name: "virt_guest_halt_poll_seconds_total", typ: counter, labels: []string{"result"},
 			help: "CPU time that KVM spun for halted vCPUs: success if one was woken meanwhile, fail if it was for nothing.",
 			from: "libvirt vcpu.N.halt_poll_*_ns, else cpu.haltpoll",

@@ -48,6 +48,7 @@ type Guest struct {
 	VMM       VMM
 	HaltPoll  HaltPoll
 	Exits     []Exits
+	KVMEvents []KVMEvent
 	Disks     []Disk
 	Shares    []Share
 	OpenStack *OpenStack // nil where Nova does not run it

@@ -61,6 +61,12 @@ type Exits struct {
 	Count  Opt
 }
 
+// KVMEvent counts something else that KVM notes of a machine's vCPUs.
+type KVMEvent struct {
+	Event string
+	Count Opt
+}
+
 // Disk says what a virtual disk lies on. What is unknown is empty.
 type Disk struct {
 	Device     string // as the guest's I/O names it: vda

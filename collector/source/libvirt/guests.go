@@ -86,7 +86,7 @@ func (k *machines) meet(rec *record) *machine {
 func (m *machine) fill(rec *record) {
 	g := &m.guest
 	*g = model.Guest{
-		IO: g.IO[:0], Exits: g.Exits[:0], Network: g.Network[:0],
+		IO: g.IO[:0], Exits: g.Exits[:0], KVMEvents: g.KVMEvents[:0], Network: g.Network[:0],
 		Info:  model.Info{UUID: m.owner.uuid, VMKey: g.Info.VMKey},
 		State: modelState(rec.state),
 	}

@@ -24,6 +24,16 @@ const (
 	exitsHypercall
 	exitsWFE
 
+	// What else KVM counts and bears on waiting.
+	directedYields // a vCPU that spun for a lock gave way, or tried to
+	directedYieldsDone
+	preemptionsReported // a vCPU was taken off its CPU and the guest may know it
+	preemptionsOther
+	haltWakeups
+	irqInjections
+	insnEmulations
+	tlbFlushes
+
 	numCounters
 )
 
@@ -68,7 +78,52 @@ func counterOf(stat string) (c counter, ok bool) {
 	case "wfe_exit_stat.sum":
 		return exitsWFE, true
 	}
+	return eventOf(stat)
+}
+
+// eventOf is counterOf for what is no exit.
+func eventOf(stat string) (c counter, ok bool) {
+	switch stat {
+	case "directed_yield_attempted.sum":
+		return directedYields, true
+	case "directed_yield_successful.sum":
+		return directedYieldsDone, true
+	case "preemption_reported.sum":
+		return preemptionsReported, true
+	case "preemption_other.sum":
+		return preemptionsOther, true
+	case "halt_wakeup.sum":
+		return haltWakeups, true
+	case "irq_injections.sum":
+		return irqInjections, true
+	case "insn_emulation.sum":
+		return insnEmulations, true
+	case "tlb_flush.sum":
+		return tlbFlushes, true
+	}
 	return 0, false
+}
+
+// event returns the label of a counter of events.
+func (c counter) event() string {
+	switch c {
+	case directedYields:
+		return "directed_yield_attempted"
+	case directedYieldsDone:
+		return "directed_yield_successful"
+	case preemptionsReported:
+		return "preemption_reported"
+	case preemptionsOther:
+		return "preemption_other"
+	case haltWakeups:
+		return "halt_wakeup"
+	case irqInjections:
+		return "irq_injection"
+	case insnEmulations:
+		return "instruction_emulation"
+	default:
+		return "tlb_flush"
+	}
 }
 
 // reason returns the label of a counter of exits, empty for the others.
@@ -149,7 +204,7 @@ func (s *vcpus) seconds(c counter) model.Opt {
 // does not count exits as a whole (s390), there is no other.
 func (c *carry) fillExits(g *model.Guest) {
 	var known uint64
-	for i := exitsIO; i < numCounters; i++ {
+	for i := exitsIO; i <= exitsWFE; i++ {
 		if i == exitsMMIOKernel {
 			continue // within mmio
 		}
@@ -174,4 +229,13 @@ func (c *carry) fillExits(g *model.Guest) {
 		c.other = max(c.other, all-known)
 	}
 	g.Exits = append(g.Exits, model.Exits{Reason: "other", Count: model.Some(float64(c.other))})
+}
+
+// fillEvents sets what else KVM counted of the vCPUs.
+func (c *carry) fillEvents(g *model.Guest) {
+	for i := directedYields; i < numCounters; i++ {
+		if n, ok := c.vcpus.sum(i); ok {
+			g.KVMEvents = append(g.KVMEvents, model.KVMEvent{Event: i.event(), Count: model.Some(float64(n))})
+		}
+	}
 }

@@ -39,7 +39,7 @@ type carry struct {
 
 // fill sets in g what one record of the daemon's bulk call holds, and makes
 // absent what it does not: all of CPU (but for what only others know), HaltPoll,
-// Exits, the memory that libvirt knows, IO and Network. Units are the model's.
+// Exits, KVMEvents, the memory that libvirt knows, IO and Network. Units are the model's.
 //
 // Parameters are known by their names (libvirt-domain.h, virConnectGetAllDomainStats):
 // new ones are added without notice and have a meaning for us only if they stand here.
@@ -72,7 +72,8 @@ func (c *carry) begin(g *model.Guest) {
 	g.CPU.Usage, g.CPU.Run, g.CPU.Steal = model.Opt{}, model.Opt{}, model.Opt{}
 	g.CPU.CPUs, g.CPU.LimitCores = model.Opt{}, model.Opt{}
 	g.HaltPoll = model.HaltPoll{}
-	g.Exits, g.IO, g.Network = g.Exits[:0], g.IO[:0], g.Network[:0]
+	g.Exits, g.KVMEvents = g.Exits[:0], g.KVMEvents[:0]
+	g.IO, g.Network = g.IO[:0], g.Network[:0]
 	c.balloon = balloon{}
 	c.vcpus.begin()
 	c.blocks.begin()
@@ -85,6 +86,7 @@ func (c *carry) finish(g *model.Guest) {
 	c.vcpus.fillCPU(&g.CPU)
 	c.fillHaltPoll(&g.HaltPoll)
 	c.fillExits(g)
+	c.fillEvents(g)
 	g.IO = c.blocks.fill(g.IO)
 	g.Network = c.nets.fill(g.Network)
 }

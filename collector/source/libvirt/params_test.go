@@ -36,6 +36,16 @@ func TestFillOfKVMDomain(t *testing.T) {
 			{Reason: "hypercall", Count: model.Some(0)},
 			{Reason: "other", Count: model.Some(16342 - 809 - 7)},
 		},
+		KVMEvents: []model.KVMEvent{
+			{Event: "directed_yield_attempted", Count: model.Some(0)},
+			{Event: "directed_yield_successful", Count: model.Some(0)},
+			{Event: "preemption_reported", Count: model.Some(0)},
+			{Event: "preemption_other", Count: model.Some(819)},
+			{Event: "halt_wakeup", Count: model.Some(0)},
+			{Event: "irq_injection", Count: model.Some(17)},
+			{Event: "instruction_emulation", Count: model.Some(13438333)},
+			{Event: "tlb_flush", Count: model.Some(8)},
+		},
 		IO: []model.DeviceIO{{
 			Device: "vda", Layer: model.LayerGuest,
 			Read:  model.Operations{Requests: model.Some(1), Bytes: model.Some(512), Seconds: model.Some(0.003832201)},

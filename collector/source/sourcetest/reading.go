@@ -128,6 +128,8 @@ func label(i int, v reflect.Value) string {
 		return v.Name
 	case model.Exits:
 		return v.Reason
+	case model.KVMEvent:
+		return v.Event
 	case model.NodeMemory:
 		return v.Node
 	case model.Guest:
