@@ -1,0 +1,15 @@
+//go:build !386 && !arm && !mips && !mipsle && !ppc
+
+package probe
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// statFileSystem asks for the state of the file system that fd is on.
+func (k *kernel) statFileSystem(fd int) unix.Errno {
+	_, _, errno := unix.RawSyscall(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&k.statFS)), 0)
+	return errno
+}
