@@ -132,9 +132,7 @@ func putVMM(g, v *model.Guest) {
 	g.Memory.Anon, g.Memory.Swap = or(g.Memory.Anon, v.Memory.Anon), or(g.Memory.Swap, v.Memory.Swap)
 	g.Memory.BalloonMaximum = or(g.Memory.BalloonMaximum, v.Memory.BalloonMaximum)
 	g.VMM, g.IODelay = v.VMM, v.IODelay
-	if len(g.Shares) == 0 {
-		g.Shares = v.Shares
-	}
+	g.Shares = mergeShares(g.Shares, v.Shares)
 }
 
 // fillInfo adds what to does not say.

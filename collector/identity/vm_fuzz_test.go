@@ -38,7 +38,7 @@ func FuzzVMFromProcess(f *testing.F) {
 		libvirtVirtiofs, libvirt9p, nova, proxmox, kataQEMU, kubevirt, "", "-name", "qemu-system-x86_64 -name ,=,, -m .k -smp ,, -device {} -device {\"driver\":1}",
 		"crosvm run --shared-dir ::: --vhost-user-fs : -s /", "cloud-hypervisor --fs --fs= tag=[,\" --api-socket", "krunvm start --cpus", "lkvm run --9p ,",
 		"firecracker --id=\xff --api-sock ////run/root/api.sock", "vmware-vmx .vmx", "VBoxHeadless --startvm {}", "containerd-shim-kata-v2 -id",
-		"virtiofsd -o =,source=\xff --socket-path", "swtpm /swtpm/1--", "passt /passt/-ua-",
+		"virtiofsd -o =,source=\xff --socket-path", "virtiofsd --fd=99999999999 -o source=/incus/devices/_\xff/disk.-", "swtpm /swtpm/1--", "passt /passt/-ua-",
 	} {
 		args := argv(s)
 		name := ""

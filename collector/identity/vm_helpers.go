@@ -18,13 +18,15 @@ type Helper struct {
 	OwnerPID int32
 
 	Socket string // vhost-user socket, as in VM.Sockets; empty where it was handed over open, as libvirt does
-	Tag    string // where virtiofsd itself was told
+	FD     int    // the descriptor by which virtiofsd was handed it
+	Tag    string // where virtiofsd itself was told, or the directory tells as Incus and LXD make it
 	Source string // the directory that virtiofsd shares
 	Cache  string // of virtiofsd: auto, always, never, …; empty for its default
 
 	// VMName is what a path in argv calls the machine, without the scope of
 	// VM.Name: libvirt's domain, of whose name some paths have but the first 20
-	// characters, VM.ID for Proxmox, the beginning of the sandbox's id for Kata.
+	// characters, VM.ID for Proxmox, the beginning of the sandbox's id for Kata,
+	// the name with its project for Incus and LXD.
 	VMName string
 }
 
@@ -68,6 +70,13 @@ func HelperFromProcess(p Process) (h Helper, ok bool) {
 	default:
 		return Helper{}, false
 	}
+	if name, tag, ok := inDevices(h.Source); ok {
+		h.VMName = keep(name)
+		if h.Tag == "" {
+			h.Tag = keep(tag)
+		}
+		return h, true
+	}
 	h.VMName = keep(vmNameInPaths(p.Args))
 	return h, true
 }
@@ -80,6 +89,8 @@ func (h *Helper) readVirtiofsd(args []string) {
 		switch o.key {
 		case "socket-path":
 			h.Socket = keepPath(o.value)
+		case "fd":
+			h.FD = descriptor(o.value)
 		case "shared-dir":
 			h.Source = keepPath(o.value)
 		case "cache":
@@ -88,6 +99,10 @@ func (h *Helper) readVirtiofsd(args []string) {
 			h.Tag = keep(o.value)
 		case "o":
 			h.readMountOptions(o.value)
+		default:
+			if joined, ok := strings.CutPrefix(o.key, "o"); ok { // -osource=/x
+				h.readMountOptions(joined + "=" + o.value)
+			}
 		}
 	}
 }
@@ -104,6 +119,16 @@ func (h *Helper) readMountOptions(value string) {
 			h.Socket = keepPath(v)
 		}
 	}
+}
+
+// descriptor reads the number of an open file, 0 for what is none: nobody hands
+// over a socket there.
+func descriptor(s string) int {
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(n)
 }
 
 // vmNameInPaths returns what the first path that tells, taken from the end of
@@ -126,6 +151,33 @@ func vmNameInPaths(args []string) string {
 		}
 	}
 	return beginning
+}
+
+// inDevices knows where Incus and LXD mount what a machine is given:
+// …/devices/PROJECT_INSTANCE/disk.DEVICE.PATH, in the default project without it.
+// A dash stands for a slash there, two for a dash. The tag is made of the
+// device's name, which is known if neither it nor the path has a dot.
+func inDevices(dir string) (name, tag string, ok bool) {
+	for _, engine := range [...]string{"incus", "lxd"} {
+		_, rest, found := strings.Cut(dir, "/"+engine+"/devices/")
+		instance, disk, below := strings.Cut(rest, "/")
+		disk, isDisk := strings.CutPrefix(disk, "disk.")
+		if !found || !below || !isDisk || strings.Contains(disk, "/") {
+			continue
+		}
+		name = instance
+		if i := strings.LastIndexByte(instance, '_'); i >= 0 {
+			name = instance[:i] + "/" + instance[i+1:]
+		}
+		const longest = 36 // bytes of a tag; beyond, it is made of a digest
+		device, _, one := strings.Cut(disk, ".")
+		device = strings.NewReplacer("--", "-", "-", "/").Replace(device)
+		if tag = engine + "_" + device; !one || strings.Count(disk, ".") > 1 || len(tag) > longest {
+			tag = ""
+		}
+		return name, tag, true
+	}
+	return "", "", false
 }
 
 // vmNameInPath knows the directories and sockets that libvirt, Proxmox and Kata

@@ -17,11 +17,11 @@ func TestHelperFromProcess(t *testing.T) {
 		{
 			// libvirt's log in a report to qemu-devel
 			name: "virtiofsd in C, of libvirt", argv: "/usr/lib/qemu/virtiofsd --fd=29 -o source=/viofstest,cache=always,xattr",
-			want: Helper{Component: model.Virtiofsd, Source: "/viofstest", Cache: "always"},
+			want: Helper{Component: model.Virtiofsd, FD: 29, Source: "/viofstest", Cache: "always"},
 		},
 		{
 			name: "virtiofsd of libvirt and Proxmox", argv: "/usr/libexec/virtiofsd --fd=12 --shared-dir=/srv/data --announce-submounts --syslog",
-			want: Helper{Component: model.Virtiofsd, Source: "/srv/data"},
+			want: Helper{Component: model.Virtiofsd, FD: 12, Source: "/srv/data"},
 		},
 		{
 			name: "virtiofsd by hand", argv: "/usr/libexec/virtiofsd --socket-path /tmp/vfsd.sock --shared-dir /mnt --cache never --tag home --thread-pool-size 4",
@@ -32,9 +32,40 @@ func TestHelperFromProcess(t *testing.T) {
 			want: Helper{Component: model.Virtiofsd, Socket: "/tmp/a.sock", Source: "/mnt", Cache: "auto"},
 		},
 		{
+			name: "virtiofsd in C, its options joined", argv: "virtiofsd --socket-path=/tmp/a.sock -oxattr,source=/mnt,cache=none",
+			want: Helper{Component: model.Virtiofsd, Socket: "/tmp/a.sock", Source: "/mnt", Cache: "none"},
+		},
+		{
+			// systemd/systemd, src/vmspawn
+			name: "virtiofsd of systemd-vmspawn", argv: "/usr/lib/virtiofsd --shared-dir /var/lib/machines/a --tag rootdir --fd 4 --sandbox=none",
+			want: Helper{Component: model.Virtiofsd, FD: 4, Source: "/var/lib/machines/a", Tag: "rootdir"},
+		},
+		{
 			// kata-containers/kata-containers, issue 1875
 			name: "virtiofsd of Kata", argv: "/usr/libexec/kata-qemu/virtiofsd --fd=3 -o source=/run/kata-containers/shared/sandboxes/" + sandbox + "/shared -o cache=auto --syslog -o no_posix_lock -f --thread-pool-size=1",
-			want: Helper{Component: model.Virtiofsd, Source: "/run/kata-containers/shared/sandboxes/" + sandbox + "/shared", Cache: "auto", VMName: sandbox[:12]},
+			want: Helper{Component: model.Virtiofsd, FD: 3, Source: "/run/kata-containers/shared/sandboxes/" + sandbox + "/shared", Cache: "auto", VMName: sandbox[:12]},
+		},
+		{
+			// kubevirt/kubevirt, pkg/virtiofs
+			name: "virtiofsd of KubeVirt", argv: "/usr/libexec/virtiofsd --socket-path=/var/run/kubevirt/virtiofs-containers/data.sock --shared-dir=/mnt/data --sandbox=none --cache=auto --migration-on-error=guest-error",
+			want: Helper{Component: model.Virtiofsd, Socket: "/var/run/kubevirt/virtiofs-containers/data.sock", Source: "/mnt/data", Cache: "auto"},
+		},
+		{
+			// lxc/incus, internal/server/device
+			name: "virtiofsd of Incus", argv: "/opt/incus/bin/virtiofsd --fd=3 --cache=never -o source=/var/lib/incus/devices/web/disk.my--data.srv-data",
+			want: Helper{Component: model.Virtiofsd, FD: 3, Source: "/var/lib/incus/devices/web/disk.my--data.srv-data", Cache: "never", Tag: "incus_my-data", VMName: "web"},
+		},
+		{
+			name: "virtiofsd of LXD in a project, of a path with a dot", argv: "/snap/lxd/current/bin/virtiofsd --fd=3 -o source=/var/snap/lxd/common/lxd/devices/team_x_web/disk.data.srv-v1.2",
+			want: Helper{Component: model.Virtiofsd, FD: 3, Source: "/var/snap/lxd/common/lxd/devices/team_x_web/disk.data.srv-v1.2", VMName: "team_x/web"},
+		},
+		{
+			name: "virtiofsd with a tag that is too long for one", argv: "virtiofsd --fd=3 -o source=/var/lib/incus/devices/web/disk.a-device-with-quite-a-long-name-indeed.srv",
+			want: Helper{Component: model.Virtiofsd, FD: 3, Source: "/var/lib/incus/devices/web/disk.a-device-with-quite-a-long-name-indeed.srv", VMName: "web"},
+		},
+		{
+			name: "virtiofsd of a directory that is none of Incus'", argv: "virtiofsd --fd=x -o source=/var/lib/incus/devices/web/disk.a/b",
+			want: Helper{Component: model.Virtiofsd, Source: "/var/lib/incus/devices/web/disk.a/b"},
 		},
 		{
 			name: "virtiofsd on a socket of libvirt's", argv: "virtiofsd --socket-path=/var/lib/libvirt/qemu/domain-3-my-vm/fs0-fs.sock --shared-dir=/srv",

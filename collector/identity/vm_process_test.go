@@ -142,6 +142,28 @@ func TestVMFromProcessQEMU(t *testing.T) {
 			},
 		},
 		{
+			// Made after PVE::QemuServer::Virtiofs: the tag is the id of the mapping.
+			name: "Proxmox with virtiofs", argv: "/usr/bin/kvm -id 100 -name a,debug-threads=on -chardev socket,id=virtiofs0,path=/run/qemu-server/virtiofsd/vm100-fs0 -device vhost-user-fs-pci,queue-size=1024,chardev=virtiofs0,tag=media -object memory-backend-memfd,id=virtiofs-mem,size=1024M,share=on",
+			want: VM{
+				Runtime: "qemu", Name: "a", ID: "100", Accelerator: "kvm", VCPUs: 1,
+				Shares: []model.Share{{Tag: "media", FSType: "virtiofs"}}, Sockets: []ShareSocket{{"media", "/run/qemu-server/virtiofsd/vm100-fs0"}},
+			},
+		},
+		{
+			name: "9p by fsdev and device, twice in one directory", argv: "qemu-system-x86_64 -name a -fsdev local,id=f0,path=/srv,security_model=none,readonly=on -device virtio-9p-pci,fsdev=f0,mount_tag=ro --fsdev local,id=f1,path=/srv --device virtio-9p-device,fsdev=f1,mount_tag=rw -fsdev synth,id=f2 -device virtio-9p-pci,fsdev=f2,mount_tag=none",
+			want: VM{
+				Runtime: "qemu", Name: "a", Accelerator: "tcg", VCPUs: 1,
+				Shares: []model.Share{{Tag: "ro", Source: "/srv", FSType: "9p"}, {Tag: "rw", Source: "/srv", FSType: "9p"}, {Tag: "none", FSType: "9p"}},
+			},
+		},
+		{
+			name: "virtiofs of s390x, of a socket that is handed over", argv: "qemu-system-s390x -name a -chardev socket,id=c0,fd=9 -device vhost-user-fs-ccw,chardev=c0,tag=data",
+			want: VM{
+				Runtime: "qemu", Name: "a", Accelerator: "tcg", VCPUs: 1,
+				Shares: []model.Share{{Tag: "data", FSType: "virtiofs"}},
+			},
+		},
+		{
 			name: "several accelerators", argv: "qemu-system-aarch64 -M virt,accel=kvm:tcg -m size=4194304k,slots=16,maxmem=8G",
 			want: VM{Runtime: "qemu", VCPUs: 1, Accelerator: "kvm", MemoryBytes: 4 << 30},
 		},
@@ -182,7 +204,7 @@ func wantVM(t *testing.T, p Process, want VM) {
 	if !ok {
 		t.Fatal("no virtual machine")
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(model.Opt{})); diff != "" {
 		t.Errorf("VMFromProcess (-want +got):\n%s", diff)
 	}
 }
@@ -370,7 +392,7 @@ func TestVMFromProcessOthers(t *testing.T) {
 			if !ok {
 				t.Fatal("no virtual machine")
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(model.Opt{})); diff != "" {
 				t.Errorf("VMFromProcess (-want +got):\n%s", diff)
 			}
 			if p.Comm != "web" && !MayRunVM(p.Comm) {

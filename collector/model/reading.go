@@ -7,6 +7,11 @@ type Reading struct {
 	Node     *Node   // nil from a source that does not look at the machine itself
 	Features []Feature
 
+	// Mounts are passed through to where the exporter runs or to its guests,
+	// ShareProbes the directories that the host gives.
+	Mounts      []Mount
+	ShareProbes []ShareProbe
+
 	// Dropped counts guests left out, by reason, and Collisions the names that
 	// were given twice, since the exporter's start.
 	Dropped    map[string]uint64

@@ -83,6 +83,21 @@ type Share struct {
 	Source string // the directory
 	FSType string // virtiofs, 9p, …
 	Cache  string
+
+	// Of the daemon that serves it, where it has one of its own: virtiofsd and
+	// its sandboxed child. Counters begin with the exporter or with the daemon.
+	CPU, Steal Opt // seconds
+	OpenFDs    Opt // of the process that has the most
+	MaxFDs     Opt // that process's soft limit
+
+	// Probe is what the host's own probe of Source has shown, nil without one. It
+	// is filled in where readings are merged.
+	Probe *ShareProbe
+}
+
+// Same reports whether the two are one: the same directory under the same tag.
+func (s *Share) Same(other Share) bool {
+	return s.Tag == other.Tag && s.Source == other.Source && s.FSType == other.FSType && s.Cache == other.Cache
 }
 
 // NodeMemory is the guest's memory on one NUMA node of the host.

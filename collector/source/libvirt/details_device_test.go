@@ -106,6 +106,17 @@ func TestShares(t *testing.T) {
 			"kvm", `<filesystem type='mount'><driver type='virtiofs'/><source socket='/run/v.sock'/><target dir='t'/></filesystem>`,
 			[]model.Share{{Tag: "t", FSType: "virtiofs"}},
 		},
+		"virtiofs, read-only, of a cache mode and a daemon of one's own choice": {
+			"kvm", `<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs' queue='1024'/>` +
+				`<binary path='/usr/libexec/virtiofsd' xattr='on'><cache mode='always'/><thread_pool size='16'/></binary>` +
+				`<source dir='/s'/><target dir='t'/><readonly/></filesystem>`,
+			[]model.Share{{Tag: "t", Source: "/s", FSType: "virtiofs", Cache: "always"}},
+		},
+		"virtiofs of KubeVirt": {
+			"kvm", `<filesystem type='mount' accessmode='passthrough'><driver type='virtiofs' queue='1024'/>` +
+				`<source dir='' socket='/var/run/kubevirt/virtiofs-containers/t.sock'/><target dir='t'/></filesystem>`,
+			[]model.Share{{Tag: "t", FSType: "virtiofs"}},
+		},
 		"9p": {
 			"qemu", `<filesystem><source dir='/s'/><target dir='t'/><readonly/></filesystem>`,
 			[]model.Share{{Tag: "t", Source: "/s", FSType: "9p"}},
@@ -138,7 +149,7 @@ func TestShares(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := mustParse(t, "<domain type='"+tc.domain+"'><devices>"+tc.doc+"</devices></domain>")
-			if diff := cmp.Diff(tc.want, d.shares); diff != "" {
+			if diff := cmp.Diff(tc.want, d.shares, compareOpts); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})

@@ -13,7 +13,9 @@ import (
 // that are not thought of yet.
 var gauges = regexp.MustCompile(`^Guest\.(StartTime|CPU\.(StealCoverage|LimitCores|Weight|CPUs)|` +
 	`Memory\.(Usage|WorkingSet|Anon|Limit|Swap|Balloon|BalloonMaximum|Available|BalloonUpdated|NUMA\[.*\]\.Bytes)|` +
-	`Migrating|MonitorAnswers|IO\[.*\]\.(Read|Write|Total)Limit\..*)$|^Node\.(CPUs|Memory|VCPUsAllocated|MemoryAllocated)$`)
+	`Migrating|MonitorAnswers|IO\[.*\]\.(Read|Write|Total)Limit\..*|Shares\[.*\]\.(OpenFDs|MaxFDs))$|^Node\.(CPUs|Memory|VCPUsAllocated|MemoryAllocated)$|` +
+	`^Mount\.(StuckSeconds|LastSuccess|Interval|Probes\[.*\]\.(Pairs|.*Median|Ratio.*|Added.*))$|` +
+	`^ShareProbe\.(StuckSeconds|LastSuccess|Ops\[.*\]\.Median)$`)
 
 // checkGrowth checks that counters neither fall nor vanish.
 func checkGrowth(t *testing.T, before, after map[string]float64) {
@@ -37,6 +39,19 @@ func checkNames(t *testing.T, r model.Reading) {
 			t.Errorf("%v is given twice", n)
 		}
 		seen[n] = true
+	}
+}
+
+func checkMounts(t *testing.T, r model.Reading) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for i := range r.Mounts {
+		m := &r.Mounts[i]
+		if where := m.String() + m.Mountpoint; m.Mountpoint == "" || m.FSType == "" || m.Passthrough == "" || seen[where] {
+			t.Errorf("a mount has no name, or comes twice: %+v", m)
+		} else {
+			seen[where] = true
+		}
 	}
 }
 
@@ -71,6 +86,13 @@ func counters(r model.Reading) map[string]float64 {
 	}
 	for i := range r.Guests {
 		visit(r.Guests[i].Name.String()).walk("Guest", reflect.ValueOf(r.Guests[i]))
+	}
+	for i := range r.Mounts {
+		m := &r.Mounts[i]
+		visit("mount "+m.String()+m.Mountpoint).walk("Mount", reflect.ValueOf(*m))
+	}
+	for i := range r.ShareProbes {
+		visit("share "+r.ShareProbes[i].Source).walk("ShareProbe", reflect.ValueOf(r.ShareProbes[i]))
 	}
 	if r.Node != nil {
 		visit("node").walk("Node", reflect.ValueOf(*r.Node))
@@ -132,8 +154,16 @@ func label(i int, v reflect.Value) string {
 		return v.Event
 	case model.NodeMemory:
 		return v.Node
+	case model.Share:
+		return v.Tag
 	case model.Guest:
 		return v.String()
+	case model.Mount:
+		return v.String() + v.Mountpoint
+	case model.Probe:
+		return v.Op + " " + v.Reference
+	case model.ShareOp:
+		return v.Op
 	}
 	return fmt.Sprint(i)
 }

@@ -44,6 +44,7 @@ func Conform(t *testing.T, open func(*testing.T) source.Source) {
 	t.Run("names are unique and texts are UTF-8", func(t *testing.T) {
 		r := read(t, openFor(t, open))
 		checkNames(t, r)
+		checkMounts(t, r)
 		checkFeatures(t, r)
 		for where, text := range texts(r) {
 			if !utf8.ValidString(text) {
@@ -119,7 +120,7 @@ func read(t *testing.T, s source.Source) model.Reading {
 		t.Skipf("the source is %v", unavailable)
 	case err != nil:
 		t.Fatalf("reading: %v", err)
-	case len(r.Guests) == 0 && r.Node == nil:
+	case len(r.Guests) == 0 && r.Node == nil && len(r.Mounts) == 0:
 		t.Fatal("the source gave nothing: there is nothing to hold it to")
 	}
 	return r

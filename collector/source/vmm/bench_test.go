@@ -49,6 +49,20 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkReadWithDaemons is BenchmarkRead of machines that have one share each,
+// with a daemon and its child: beside their threads, their files are counted.
+func BenchmarkReadWithDaemons(b *testing.B) {
+	f := newFake(b)
+	for i := range benchMachines {
+		path := fmt.Sprintf("/run/%d.sock", i)
+		daemon, child := virtiofsd(f, 10_000+10*i, "--socket-path="+path, "--shared-dir=/srv")
+		f.put(f.qemu(1000+10*i, fmt.Sprint("vm", i), sharing(path)...), daemon, child)
+		f.descriptors(daemon.pid, 1000, opened(12))
+		f.descriptors(child.pid, 1000, opened(20))
+	}
+	benchRead(b, f, 1<<20, benchMachines)
+}
+
 func benchRead(b *testing.B, f *fake, keep, machines int) {
 	b.Helper()
 	s, err := New(Options{

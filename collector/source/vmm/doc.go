@@ -7,10 +7,11 @@
 // A reading (vmm.go) begins with the list of processes (scan.go): those that
 // are new, or young, or were not looked at for a while, are examined
 // (examine.go), and one that runs a virtual machine becomes a machine, one that
-// serves another becomes a part of it (helper.go). Then every machine is read
-// (machine.go): its processes (process.go), their threads (thread.go), and its
-// memory. What must survive from one reading to the next is in machine, process
-// and thread.
+// serves another becomes a part of it (helper.go), with the socket by which it is
+// known (sockets.go). Then every machine is read (machine.go): its processes
+// (process.go), their threads (thread.go), the daemons of its shares (share.go,
+// files.go), and its memory. What must survive from one reading to the next is in
+// machine, process, thread and served.
 //
 // vCPU threads are known by the name that the hypervisor gives them and, where
 // it gives none, by the time that they spent in guest mode.

@@ -49,6 +49,7 @@ func (s *Source) examine(p *process) {
 		s.join(p, parent.vm, mixed) // as crosvm has a process for each device
 		if h, ok := s.helper(p); ok {
 			p.component = h.Component
+			parent.vm.describe() // it serves what its parent does
 		}
 		return
 	}

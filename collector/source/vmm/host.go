@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source"
@@ -82,6 +84,8 @@ func (s *Source) probe() error {
 		}
 	}
 	s.bootTime = kernel.BootTime(b)
+	var fs unix.Statfs_t
+	s.realProc = unix.Statfs(s.opts.ProcFS, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
 	return nil
 }
 

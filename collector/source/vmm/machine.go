@@ -24,11 +24,13 @@ type machine struct {
 	unread    bool   // its arguments are still being read
 	own       string // path of its own cgroup; empty where it has none
 	within    string // path of the cgroup in which it runs
+	pod       string // UID of the pod in which that is; empty for none
 
 	parts      [model.NumComponents]part
-	delay      uint64 // ticks that its threads were blocked on block I/O
-	vcpus      int    // vCPU threads in the last reading
-	roundRobin bool   // one thread runs all vCPUs
+	served     []*served // its shares that daemons serve, or have served
+	delay      uint64    // ticks that its threads were blocked on block I/O
+	vcpus      int       // vCPU threads in the last reading
+	roundRobin bool      // one thread runs all vCPUs
 	everVCPU   bool
 	shared     bool // the guest's memory is shared memory
 	byTime     bool // a vCPU is known by its guest time alone
@@ -73,7 +75,7 @@ func (s *Source) admit(p *process, vm identity.VM, cgroup string, whole bool) {
 	}
 	p.leftOut = false
 	s.tenants[of]++
-	m := &machine{tenant: of, vm: vm, foundAt: s.now, unread: !whole, within: cgroup, own: ownCgroup(cgroup)}
+	m := &machine{tenant: of, vm: vm, foundAt: s.now, unread: !whole, within: cgroup, own: ownCgroup(cgroup), pod: podOf(cgroup)}
 	s.join(p, m, mixed)
 	m.main = p
 	s.machines = append(s.machines, m)
@@ -123,11 +125,11 @@ func (s *Source) hasRoom(t tenant) bool {
 // knowSockets notes by which sockets the daemons of m are known.
 func (s *Source) knowSockets(m *machine) {
 	for _, socket := range m.vm.Sockets {
-		master := m
-		if other, known := s.sockets[socket.Path]; known && other != m {
+		master, at := m, socketAt{m.pod, socket.Path}
+		if other, known := s.sockets[at]; known && other != m {
 			master = nil // in two mount namespaces: it tells neither
 		}
-		s.sockets[socket.Path] = master
+		s.sockets[at] = master
 	}
 }
 
@@ -162,8 +164,9 @@ func (s *Source) end(m *machine) {
 	}
 	s.releaseName(m)
 	for _, socket := range m.vm.Sockets {
-		if master := s.sockets[socket.Path]; master == m || master == nil {
-			delete(s.sockets, socket.Path)
+		at := socketAt{m.pod, socket.Path}
+		if master := s.sockets[at]; master == m || master == nil {
+			delete(s.sockets, at)
 		}
 	}
 	for _, p := range slices.Clone(m.processes) {

@@ -39,9 +39,12 @@ type usage struct {
 	taskDir   string          // of its threads
 	component model.Component // of all its threads; unset (-1) where they differ
 	threads   []*thread
+	share     *served // that it serves; nil if it serves none, or it is not known which
+	files     fileCount
 
 	stat, status kernel.File
 
+	alive     bool          // it was there at the last reading
 	readAt    time.Duration // the last reading of it; 0 for never
 	base      bool          // what it did before its first reading does not count
 	lastTicks uint64        // CPU time of the whole process, as last read
@@ -66,6 +69,7 @@ func (p *process) setComm(comm []byte) {
 // readProcess reads the times of a process and of its threads. It is false if
 // the process is gone.
 func (s *Source) readProcess(m *machine, p *process) bool {
+	p.alive = false
 	b, err := s.files.ReadTask(&p.stat, s.opts.ProcFS, p.pid, "stat")
 	if err != nil {
 		if !kernel.Gone(err) {
@@ -97,7 +101,7 @@ func (s *Source) readProcess(m *machine, p *process) bool {
 		m.noteMain(&st)
 	}
 	s.readThreads(m, p)
-	p.readAt = now
+	p.readAt, p.alive = now, true
 	s.closeAccount(m, p)
 	return true
 }
@@ -127,6 +131,7 @@ func (s *Source) closeAccount(m *machine, p *process) {
 			c = model.Other
 		}
 		m.parts[c].run += rest - p.residual
+		p.countShare(rest-p.residual, 0)
 		m.parts[c].seen = true
 		p.residual = rest
 	}

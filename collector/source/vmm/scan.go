@@ -23,6 +23,7 @@ const (
 func (s *Source) scan(ctx context.Context) error {
 	s.look = s.look[:0]
 	s.args.waited = 0
+	defer func() { s.tables = socketTables{} }()
 	err := s.files.Subdirs(s.opts.ProcFS, "", func(e kernel.Entry) {
 		if pid, ok := parsePID(e.Name); ok {
 			s.listed(pid, e.Ino)
@@ -90,14 +91,17 @@ func (s *Source) examineAll(ctx context.Context) error {
 			kept = append(kept, p)
 		}
 	}
-	slices.SortFunc(kept, func(a, b *process) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid))
-	})
+	slices.SortFunc(kept, byAge)
 	for _, p := range kept {
 		s.examine(p)
 	}
 	clear(s.look)
 	return nil
+}
+
+// byAge orders processes so that parents stand before their children.
+func byAge(a, b *process) int {
+	return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.pid, b.pid))
 }
 
 // nextLook returns when a process that is of no interest is looked at again.

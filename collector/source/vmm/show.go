@@ -15,6 +15,7 @@ func (s *Source) show(m *machine) {
 	}
 	showCPU(m, &g.CPU)
 	showParts(m, &g.VMM)
+	s.showShares(m)
 	g.IODelay = model.Opt{}
 	if s.delayacct {
 		g.IODelay = model.Some(float64(m.delay) * tick.Seconds())
@@ -87,59 +88,4 @@ func (m *machine) describe() {
 		g.Info.KubeNamespace, g.Info.KubePod = m.who.KubeNamespace, m.who.KubePod
 	}
 	g.Shares = m.shares()
-}
-
-// shares returns the directories that the machine is given. What a daemon
-// shares, only the daemon knows. One that was handed its socket open does not
-// name it: where a single share and a single directory are left, they are one.
-func (m *machine) shares() []model.Share {
-	shares := append([]model.Share(nil), m.vm.Shares...)
-	var unknown []*model.Share
-	for i := range shares {
-		share := &shares[i]
-		if h := m.daemonAt(m.socketOf(share.Tag)); h != nil {
-			share.Source, share.Cache = h.Source, h.Cache
-		} else if share.Source == "" {
-			unknown = append(unknown, share)
-		}
-	}
-	if h := m.onlyDaemon(); h != nil && len(unknown) == 1 {
-		unknown[0].Source, unknown[0].Cache = h.Source, h.Cache
-	}
-	return shares
-}
-
-// daemonAt returns the daemon that listens at a socket.
-func (m *machine) daemonAt(socket string) *identity.Helper {
-	for _, p := range m.processes {
-		if socket != "" && p.help.Socket == socket {
-			return &p.help
-		}
-	}
-	return nil
-}
-
-// onlyDaemon returns what the daemons without a socket say if they all share one
-// directory: each has a child of the same arguments.
-func (m *machine) onlyDaemon() *identity.Helper {
-	var only *identity.Helper
-	for _, p := range m.processes {
-		switch h := &p.help; {
-		case h.Component != model.Virtiofsd || h.Socket != "" || h.Source == "":
-		case only == nil:
-			only = h
-		case only.Source != h.Source:
-			return nil
-		}
-	}
-	return only
-}
-
-func (m *machine) socketOf(tag string) string {
-	for _, s := range m.vm.Sockets {
-		if s.Tag == tag {
-			return s.Path
-		}
-	}
-	return ""
 }

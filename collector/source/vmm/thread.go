@@ -59,7 +59,12 @@ const maxThreads = 16384
 
 // taskDir returns the directory of the threads of a process.
 func (s *Source) taskDir(pid int32) string {
-	return s.opts.ProcFS + "/" + strconv.Itoa(int(pid)) + "/task"
+	return s.pathOf(pid, "task")
+}
+
+// pathOf returns the path of what is called name in the directory of a process.
+func (s *Source) pathOf(pid int32, name string) string {
+	return s.opts.ProcFS + "/" + strconv.Itoa(int(pid)) + "/" + name
 }
 
 func (s *Source) listThreads(dir string) error {
@@ -122,6 +127,7 @@ func (s *Source) credit(m *machine, t *thread, now kernel.Schedstat) {
 	part.run += now.RunNsec - t.run
 	part.wait += now.WaitNsec - t.wait
 	t.process.accounted += now.RunNsec - t.run
+	t.process.countShare(now.RunNsec-t.run, now.WaitNsec-t.wait)
 	t.run, t.wait, t.seen = now.RunNsec, now.WaitNsec, s.gen
 	if s.delayacct {
 		if st, ok := s.threadStat(t); ok && st.BlkioDelayTicks > t.delay {

@@ -39,7 +39,7 @@ type Source struct {
 	machines   []*machine // the oldest first
 	names      map[model.Name]*machine
 	orphans    map[*process]struct{} // helpers whose machine is not known yet
-	sockets    map[string]*machine   // of passthrough daemons
+	sockets    map[socketAt]*machine // of passthrough daemons
 	features   features
 	dropped    map[string]uint64
 	collisions uint64
@@ -52,12 +52,15 @@ type Source struct {
 	next      *machine       // with which the next reading begins: a deadline is fair
 	tenants   map[tenant]int // machines of each
 	seesAll   bool           // all processes of the host can be seen
+	realProc  bool           // Options.ProcFS is the kernel's own
 	delayacct bool           // the kernel accounts delays on block I/O
 	delayAt   time.Duration
 
 	// Of one reading.
 	problems source.Problems
 	tids     []int32
+	tables   socketTables
+	dirents  []byte
 	comm     []byte // of the thread whose stat was read last, until the next file is read
 
 	look []*process // to be examined
@@ -85,7 +88,7 @@ func New(opts Options) (*Source, error) {
 		names:     make(map[model.Name]*machine),
 		orphans:   make(map[*process]struct{}),
 		tenants:   make(map[tenant]int),
-		sockets:   make(map[string]*machine),
+		sockets:   make(map[socketAt]*machine),
 		dropped:   map[string]uint64{"limit": 0},
 		out:       make([]model.Guest, 0, 16),
 	}
