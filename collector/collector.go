@@ -25,11 +25,13 @@ type Collector struct {
 	turn   turn // held while the structures below and the readers are in use
 	closed bool
 	began  time.Time
+	toldAt time.Time // when sources last were told of the others' guests
 
 	host     host
-	guests   *table[model.Guest]
-	nodes    *table[model.Node]
-	sources  *table[health]
+	guests   *table[model.Name, model.Guest]
+	mounts   *table[place, model.Mount]
+	nodes    *table[model.Name, model.Node]
+	sources  *table[model.Name, health]
 	families []*dto.MetricFamily
 }
 
@@ -57,9 +59,10 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 	c := &Collector{
 		turn:    newTurn(),
 		began:   time.Now(),
-		guests:  newTable(guestRows(labels)),
-		nodes:   newTable(nodeRows()),
-		sources: newTable(sourceRows()),
+		guests:  newTable(guestRows(labels), nameLabels),
+		mounts:  newTable(mountRows(), placeLabels),
+		nodes:   newTable(nodeRows(), nameLabels),
+		sources: newTable(sourceRows(), nameLabels),
 	}
 	known := make(map[string]bool)
 	for _, o := range openers {
@@ -141,6 +144,12 @@ func (c *Collector) expose() {
 		c.guests.add(g.Name, g)
 	}
 	c.families = c.guests.end(c.families)
+
+	c.mounts.begin()
+	for _, m := range c.host.mounts {
+		c.mounts.add(place{m.Name, m.Mountpoint}, m)
+	}
+	c.families = c.mounts.end(c.families)
 
 	c.sources.begin()
 	for _, h := range c.host.sources {

@@ -3,6 +3,8 @@ package collector
 import (
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 )
 
@@ -24,6 +26,7 @@ type Config struct {
 	VMKey        string // overrides the machine key of this VM
 
 	Libvirt Libvirt
+	FSProbe FSProbe
 }
 
 // Libvirt says how to ask libvirt.
@@ -38,6 +41,9 @@ func DefaultConfig() Config {
 	return Config{
 		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: defaultMaxGuests,
 		Libvirt: Libvirt{Timeout: libvirt.DefaultTimeout},
+		FSProbe: FSProbe{
+			Interval: fsprobe.DefaultInterval, Timeout: fsprobe.DefaultTimeout, MaxMounts: fsprobe.DefaultMaxMounts,
+		},
 	}
 }
 
@@ -50,4 +56,47 @@ func (l Libvirt) CheckURIs() error { return libvirt.CheckURIs(l.URIs) }
 func (l Libvirt) CheckMetadata() error {
 	_, err := libvirt.MetadataKeys(l.Metadata)
 	return err
+}
+
+// FSProbe says how passthrough mounts are probed.
+type FSProbe struct {
+	Interval   time.Duration // from one cycle of a mount to the next; 0 means the default
+	Timeout    time.Duration // after which a mount counts as stuck; 0 means the default
+	References []string      // directories to compare with; none: chosen
+	Mounts     []string      // to probe besides those that are found: PATH or RUNTIME/GUEST:PATH
+	Exclude    string        // mountpoints that are left out, a regular expression
+	ReadFiles  []string      // that may be read, for the operations read and readdir
+	WriteDirs  []string      // that may be written in, for create, write, rename and unlink
+	MaxMounts  int           // most that are probed; 0 means the default
+}
+
+// CheckInterval reports whether cycles may come so often.
+func (f FSProbe) CheckInterval() error { return fsprobe.CheckInterval(f.Interval) }
+
+// CheckTimeout reports whether an operation may take so long.
+func (f FSProbe) CheckTimeout() error { return fsprobe.CheckTimeout(f.Timeout) }
+
+// CheckReferences reports what is wrong with the directories to compare with.
+func (f FSProbe) CheckReferences() error { return fsprobe.CheckReferences(f.References) }
+
+// CheckMounts reports which mount is not named as it should be.
+func (f FSProbe) CheckMounts() error { return fsprobe.CheckMounts(f.Mounts) }
+
+// CheckExclude reports what is wrong with the regular expression.
+func (f FSProbe) CheckExclude() error { return fsprobe.CheckExclude(f.Exclude) }
+
+// CheckReadFiles reports which path of a file cannot be one.
+func (f FSProbe) CheckReadFiles() error { return fsprobe.CheckPaths(f.ReadFiles) }
+
+// CheckWriteDirs reports which path of a directory cannot be one.
+func (f FSProbe) CheckWriteDirs() error { return fsprobe.CheckPaths(f.WriteDirs) }
+
+// ProbeHelper reports whether this process was started to be a helper that
+// touches a mount, and runs it to its end if so. Every program that has a
+// collector asks before all else.
+func ProbeHelper() (code int, ran bool) {
+	if !probe.Asked() {
+		return 0, false
+	}
+	return probe.Main(), true
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"flag"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 	"github.com/virt-exporter/virt_exporter/collector/source/node"
 	"github.com/virt-exporter/virt_exporter/collector/source/vmm"
@@ -23,6 +25,7 @@ type Pinned struct {
 	SinceBoot func() time.Duration
 	CPUID     string
 	DialUnix  func(context.Context, string) (net.Conn, error)
+	Start     func(string) (fsprobe.Helper, error) // of helpers that touch mounts
 }
 
 // NewPinned returns a collector that sees nothing of the machine it runs on.
@@ -42,6 +45,13 @@ func NewPinned(cfg Config, logger *slog.Logger, p Pinned) (*Collector, error) {
 				return cgroup.New(cgroup.Options{
 					ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, Labels: c.GuestLabels,
 					MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(), Now: p.SinceBoot,
+				})
+			}
+		case "fsprobe":
+			r.open = func(c Config) (source.Source, error) {
+				return fsprobe.New(fsprobe.Options{
+					ProcFS: c.ProcFS, Mounts: c.FSProbe.Mounts, ReadFiles: c.FSProbe.ReadFiles, WriteDirs: c.FSProbe.WriteDirs,
+					Start: p.Start, Random: rand.New(rand.NewPCG(1, 2)),
 				})
 			}
 		case "libvirt":
@@ -69,6 +79,7 @@ type Family struct {
 func Families() []Family {
 	var all []Family
 	all = appendFamilies(all, guestRows(nil))
+	all = appendFamilies(all, mountRows())
 	all = appendFamilies(all, nodeRows())
 	return appendFamilies(all, sourceRows())
 }

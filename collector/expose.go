@@ -23,11 +23,13 @@ type row[T any] struct {
 	values func(*T, *series)
 }
 
-// table exposes the rows of one subject.
-type table[T any] struct {
+// table exposes the rows of one kind of subject, T. Subjects are known by K, of
+// which the labels are made that all their series carry.
+type table[K comparable, T any] struct {
 	rows     []row[T]
+	labels   func(K) []*dto.LabelPair
 	families []*dto.MetricFamily
-	cache    map[model.Name]*cached
+	cache    map[K]*cached
 	pairs    pairs
 	gen      uint64
 	out      series
@@ -48,8 +50,8 @@ type sample struct {
 	hist   *histogram
 }
 
-func newTable[T any](rows []row[T]) *table[T] {
-	t := &table[T]{rows: rows, cache: make(map[model.Name]*cached), pairs: make(pairs)}
+func newTable[K comparable, T any](rows []row[T], labels func(K) []*dto.LabelPair) *table[K, T] {
+	t := &table[K, T]{rows: rows, labels: labels, cache: make(map[K]*cached), pairs: make(pairs)}
 	for i := range rows {
 		r := &rows[i]
 		t.families = append(t.families, &dto.MetricFamily{Name: &r.name, Help: &r.help, Type: r.typ.Enum()})
@@ -58,19 +60,19 @@ func newTable[T any](rows []row[T]) *table[T] {
 }
 
 // begin starts an exposition.
-func (t *table[T]) begin() {
+func (t *table[K, T]) begin() {
 	t.gen++
 	for _, f := range t.families {
 		f.Metric = f.Metric[:0]
 	}
 }
 
-// add exposes what the rows give for v, which is known by name.
-func (t *table[T]) add(name model.Name, v *T) {
-	c, ok := t.cache[name]
+// add exposes what the rows give for v, which is known by key.
+func (t *table[K, T]) add(key K, v *T) {
+	c, ok := t.cache[key]
 	if !ok {
-		c = &cached{labels: nameLabels(name), metrics: make([][]*sample, len(t.rows))}
-		t.cache[name] = c
+		c = &cached{labels: t.labels(key), metrics: make([][]*sample, len(t.rows))}
+		t.cache[key] = c
 	}
 	c.gen = t.gen
 	for i := range t.rows {
@@ -82,10 +84,10 @@ func (t *table[T]) add(name model.Name, v *T) {
 }
 
 // end returns the families that have series, and forgets what was not added.
-func (t *table[T]) end(out []*dto.MetricFamily) []*dto.MetricFamily {
-	for name, c := range t.cache {
+func (t *table[K, T]) end(out []*dto.MetricFamily) []*dto.MetricFamily {
+	for key, c := range t.cache {
 		if c.gen != t.gen {
-			delete(t.cache, name)
+			delete(t.cache, key)
 		}
 	}
 	for _, f := range t.families {
@@ -110,6 +112,22 @@ func nameLabels(n model.Name) []*dto.LabelPair {
 		add("vm_host", n.VMHost)
 	}
 	return labels
+}
+
+// place is by what a mount is known: whose mount namespace it is in, and where.
+type place struct {
+	model.Name
+	mountpoint string
+}
+
+func placeLabels(p place) []*dto.LabelPair {
+	labels := append(nameLabels(p.Name), &dto.LabelPair{Name: proto.String("mountpoint"), Value: proto.String(p.mountpoint)})
+	sortLabels(labels)
+	return labels
+}
+
+func sortLabels(labels []*dto.LabelPair) {
+	slices.SortFunc(labels, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
 }
 
 // series takes the values of one row for one T.
@@ -173,7 +191,7 @@ func (s *series) newSample(labels []string) *sample {
 		for i := range labels {
 			pairs = append(pairs, s.pairs.get(&s.names[i], m.labels[i]))
 		}
-		slices.SortFunc(pairs, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
+		sortLabels(pairs)
 	}
 	m.metric.Label = pairs
 	return m

@@ -17,14 +17,14 @@ type thing struct {
 	hist  *model.Histogram
 }
 
-func thingTable() *table[thing] {
+func thingTable() *table[model.Name, thing] {
 	return newTable([]row[thing]{
 		{name: "a_total", typ: counter, labels: []string{"op"}, values: func(v *thing, s *series) { s.add(v.value, v.label) }},
 		{name: "b_seconds", typ: histo, values: func(v *thing, s *series) { s.histogram(v.hist) }},
-	})
+	}, nameLabels)
 }
 
-func expose(t *table[thing], things map[model.Name]thing) []*dto.MetricFamily {
+func expose(t *table[model.Name, thing], things map[model.Name]thing) []*dto.MetricFamily {
 	t.begin()
 	for name, v := range things {
 		t.add(name, &v)

@@ -79,6 +79,7 @@ func (c *Collector) merge(v *visit) {
 		return
 	}
 	c.host.merge(views, time.Since(c.began))
+	c.tell()
 	c.expose()
 	for _, r := range c.readers {
 		r.shown = r.last == nil || v.recent(r.last)

@@ -14,10 +14,11 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector"
 )
 
-// How many series a container and a virtual machine may have by default.
+// How many series a container, a virtual machine and a mount may have by default.
 const (
 	maxSeries        = 60
 	maxMachineSeries = 250
+	maxMountSeries   = 120
 )
 
 // checkExposition holds an exposition to what promtool, Prometheus and our own
@@ -50,18 +51,21 @@ func checkExposition(t *testing.T, text string) {
 			t.Errorf("%s has no HELP or no TYPE", name)
 		}
 		for _, m := range f.Metric {
-			if guest := guestOf(m); guest != "" {
-				seriesOf[guest]++
+			if subject := subjectOf(m); subject != "" {
+				seriesOf[subject]++
 			}
 		}
 	}
-	for guest, n := range seriesOf {
+	for subject, n := range seriesOf {
 		most := maxSeries
-		if strings.Contains(guest, "/vm/") {
+		switch {
+		case strings.HasPrefix(subject, "mount "):
+			most = maxMountSeries
+		case strings.Contains(subject, "/vm/"):
 			most = maxMachineSeries
 		}
 		if n > most {
-			t.Errorf("%s has %d series, at most %d are allowed", guest, n, most)
+			t.Errorf("%s has %d series, at most %d are allowed", subject, n, most)
 		}
 	}
 }
@@ -91,11 +95,14 @@ func checkOrder(t *testing.T, text string) {
 	}
 }
 
-// guestOf returns the guest that a series is of, and nothing for other series.
-func guestOf(m *dto.Metric) string {
+// subjectOf returns the guest or the mount that a series is of, and nothing for
+// other series.
+func subjectOf(m *dto.Metric) string {
 	var name []string
 	for _, l := range m.Label {
 		switch l.GetName() {
+		case "mountpoint":
+			return "mount " + l.GetValue()
 		case "guest", "kind", "runtime":
 			name = append(name, l.GetValue())
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/virt-exporter/virt_exporter/collector"
+	"github.com/virt-exporter/virt_exporter/fixtures/fakeprobe"
 	"github.com/virt-exporter/virt_exporter/fixtures/hostfs"
 	"github.com/virt-exporter/virt_exporter/fixtures/libvirtd"
 )
@@ -111,10 +112,14 @@ func start(t *testing.T, h *hostfs.Host) exporter {
 		ProcFS: h.ProcFS(), SysFS: h.SysFS(), RootFS: h.Root,
 		GuestLabels: []string{"com.docker.compose.service", "team"},
 		MaxGuests:   number(h.Note("max-guests")),
+		FSProbe: collector.FSProbe{
+			Mounts: listed(h.Note("fsprobe-mount")), ReadFiles: listed(h.Note("fsprobe-read-file")), WriteDirs: listed(h.Note("fsprobe-write-dir")),
+		},
 	}, slog.New(slog.DiscardHandler), collector.Pinned{
 		SinceBoot: func() time.Duration { return uptime + time.Since(began) },
 		CPUID:     h.Note("cpuid"),
 		DialUnix:  func(context.Context, string) (net.Conn, error) { return daemon.Dial(), nil },
+		Start:     mountsOf(h).Start,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +186,24 @@ func hosts(t *testing.T) []string {
 		found[i] = filepath.Base(filepath.Dir(path))
 	}
 	return found
+}
+
+// listed returns the note as a list of one, or of none.
+func listed(note string) []string {
+	if note == "" {
+		return nil
+	}
+	return []string{note}
+}
+
+// mountsOf returns what the helpers find that touch a host's mounts: each is ten
+// times as slow as its reference, and the one of the note fsprobe-hang hangs.
+func mountsOf(h *hostfs.Host) *fakeprobe.Mounts {
+	m := &fakeprobe.Mounts{}
+	if path := h.Note("fsprobe-hang"); path != "" {
+		m.Hang(path, false)
+	}
+	return m
 }
 
 // number returns what a note says, 0 where there is no such note.

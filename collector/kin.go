@@ -13,6 +13,7 @@ const (
 	sourceCgroup  = "cgroup"
 	sourceVMM     = "vmm"
 	sourceLibvirt = "libvirt"
+	sourceFSProbe = "fsprobe"
 )
 
 // kin finds out which guests of several sources are one virtual machine, and

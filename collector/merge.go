@@ -11,7 +11,9 @@ import (
 type host struct {
 	node     *model.Node
 	guests   []*model.Guest
+	mounts   []*model.Mount
 	sources  []*health
+	placed   map[place]bool          // the mounts
 	seen     map[model.Name]int      // the place in guests
 	byCgroup map[string]*model.Guest // containers, while virtual machines are placed
 	kin      kin                     // virtual machines, which several sources know
@@ -37,6 +39,7 @@ func (v *view) lists() bool { return v.answered && v.reading.Guests != nil && !v
 func (h *host) merge(views []view, now time.Duration) {
 	h.node = nil
 	h.guests = h.guests[:0]
+	h.mounts = h.mounts[:0]
 	h.sources = h.sources[:0]
 	if h.seen == nil {
 		h.seen = make(map[model.Name]int)
@@ -46,6 +49,10 @@ func (h *host) merge(views []view, now time.Duration) {
 		h.byCgroup = make(map[string]*model.Guest)
 	}
 	clear(h.byCgroup)
+	if h.placed == nil {
+		h.placed = make(map[place]bool)
+	}
+	clear(h.placed)
 	h.kin.begin(views, now)
 	for i := range views {
 		v := &views[i]
@@ -53,6 +60,7 @@ func (h *host) merge(views []view, now time.Duration) {
 		if v.reading.Node != nil && h.node == nil {
 			h.node = v.reading.Node
 		}
+		h.putMounts(&v.reading)
 		for j := range v.reading.Guests {
 			if g := &v.reading.Guests[j]; g.Kind == model.VM {
 				h.kin.meet(i, g)
@@ -64,6 +72,12 @@ func (h *host) merge(views []view, now time.Duration) {
 	for _, m := range h.kin.merge() {
 		h.place(&m.guest)
 		h.add(&m.guest, m.health)
+	}
+	h.keyMounts()
+	for i := range views {
+		if views[i].source == sourceFSProbe {
+			h.putProbes(views[i].reading.ShareProbes)
+		}
 	}
 	h.allocate(views)
 }

@@ -83,10 +83,12 @@ func sections() []section {
 		{"Guests: what running a virtual machine costs", "", strip(vmmRows())},
 		{"Guests: pressure", "", strip(pressureRows())},
 		{"Guests: I/O", "", strip(ioRows())},
-		{"Guests: disks and shares of virtual machines", "", strip(diskRows())},
+		{"Guests: disks of virtual machines", "", strip(diskRows())},
+		{"Guests: directories of this host that are given to them", "", strip(shareRows())},
 		{"Guests: memory", "", strip(memoryRows())},
 		{"Guests: memory of virtual machines", "", strip(balloonRows())},
 		{"Guests: network", "", strip(networkRows())},
+		{"File systems that are passed through", mountsIntro, strip(mountRows())},
 		{"This machine", nodeIntro, strip(nodeRows())},
 		{"The exporter", "", strip(sourceRows())},
 	}
@@ -96,6 +98,9 @@ const (
 	guestsIntro = "Every family of a guest carries `kind` (`vm`, `container`), `runtime` (`qemu`, `firecracker`, `docker`, `podman`, `lxc`, …) and `guest`,\n" +
 		"the name that a person uses, unique within kind and runtime. All else that describes a guest is on `virt_guest_info` alone: join on\n" +
 		"`(instance, vm_host, kind, runtime, guest)`. Container labels that the operator names are there as `label_…`.\n"
+	mountsIntro = "Every family carries `mountpoint` as it is in that mount namespace, and `kind`, `runtime` and `guest` for a container's; without them it is this\n" +
+		"machine's own. `op` is `stat`, `lookup` and `statfs`; `read` and `readdir` of a file that the operator names; `create`, `write` (4 KiB and\n" +
+		"fdatasync), `rename` and `unlink` in a directory that the operator names. `reference` is `local` or `tmpfs`.\n"
 	nodeIntro = "What the exporter runs on: a host, a virtual machine or a container.\n"
 )
 

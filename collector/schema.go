@@ -20,7 +20,7 @@ const (
 // guestRows is the table of everything that is said of guests. labels are the
 // label names made of the allow-listed container labels.
 func guestRows(labels []string) []row[model.Guest] {
-	return slices.Concat(infoRows(labels), cpuRows(), vmmRows(), pressureRows(), ioRows(), diskRows(), memoryRows(), balloonRows(), networkRows())
+	return slices.Concat(infoRows(labels), cpuRows(), vmmRows(), pressureRows(), ioRows(), diskRows(), shareRows(), memoryRows(), balloonRows(), networkRows())
 }
 
 // labelNames makes label names of container labels: label_ and the key, with

@@ -67,7 +67,7 @@ func vmmRows() []row[model.Guest] {
 	}
 }
 
-// diskRows is the table of what a virtual machine's disks and shares lie on.
+// diskRows is the table of what a virtual machine's disks lie on.
 func diskRows() []row[model.Guest] {
 	return []row[model.Guest]{
 		{
@@ -82,21 +82,6 @@ func diskRows() []row[model.Guest] {
 						continue // one series twice would spoil the exposition
 					}
 					s.add1(d.Device, d.HostDevice, d.Bus, d.Cache, d.Driver, d.Format)
-				}
-			},
-		},
-		{
-			name: "virt_guest_share_info", typ: gauge, core: true,
-			labels: []string{"tag", "source", "fstype", "cache", "vm_key"},
-			help:   "A directory of this host that is given to a guest, always 1.",
-			from:   "libvirt's domain XML; command lines of hypervisors and of virtiofsd",
-			values: func(g *model.Guest, s *series) {
-				for i := range g.Shares {
-					share := &g.Shares[i]
-					if slices.Contains(g.Shares[:i], *share) {
-						continue
-					}
-					s.add1(share.Tag, share.Source, share.FSType, share.Cache, g.Info.VMKey)
 				}
 			},
 		},

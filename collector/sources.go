@@ -5,6 +5,7 @@ import (
 
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 	"github.com/virt-exporter/virt_exporter/collector/source/node"
 	"github.com/virt-exporter/virt_exporter/collector/source/vmm"
@@ -40,6 +41,13 @@ func openers() []opener {
 			return libvirt.New(libvirt.Options{
 				URIs: c.Libvirt.URIs, RootFS: c.RootFS, Timeout: c.Libvirt.Timeout, MaxGuests: c.MaxGuests,
 				Metadata: c.Libvirt.Metadata, LabelOffset: len(c.GuestLabels),
+			})
+		}},
+		{"fsprobe", func(c Config) (source.Source, error) {
+			return fsprobe.New(fsprobe.Options{
+				ProcFS: c.ProcFS, Interval: c.FSProbe.Interval, Timeout: c.FSProbe.Timeout, References: c.FSProbe.References,
+				Mounts: c.FSProbe.Mounts, Exclude: c.FSProbe.Exclude, ReadFiles: c.FSProbe.ReadFiles,
+				WriteDirs: c.FSProbe.WriteDirs, MaxMounts: c.FSProbe.MaxMounts,
 			})
 		}},
 	}

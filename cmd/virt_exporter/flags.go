@@ -34,7 +34,7 @@ type options struct {
 // goes to stdout, and the error is then errAnswered.
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	answered := false
-	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container and virtual machine, and of this machine, to Prometheus.")
+	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container and virtual machine, and of this machine, and what file system passthrough costs, to Prometheus.")
 	app.UsageWriter(stdout)
 	app.Version(version.Print(program))
 	app.HelpFlag.Short('h')
@@ -99,6 +99,8 @@ func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
 	app.Flag("libvirt.timeout", "How long libvirt may take to answer before it counts as stuck.").
 		Default(cfg.Libvirt.Timeout.String()).DurationVar(&cfg.Libvirt.Timeout)
 
+	addProbeFlags(app, &cfg.FSProbe)
+
 	enabled := make(map[string]*bool)
 	for _, name := range collector.SourceNames() {
 		on, named := cfg.Sources[name]
@@ -111,6 +113,25 @@ func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
 			cfg.Sources[name] = *on
 		}
 	}
+}
+
+func addProbeFlags(app *kingpin.Application, cfg *collector.FSProbe) {
+	app.Flag("fsprobe.interval", "From one probe of a passthrough mount to the next.").
+		Default(cfg.Interval.String()).DurationVar(&cfg.Interval)
+	app.Flag("fsprobe.timeout", "How long an operation on a mount may take before its helper process is killed.").
+		Default(cfg.Timeout.String()).DurationVar(&cfg.Timeout)
+	app.Flag("fsprobe.reference", "Directory to compare mounts with, of a local file system or of one in memory; without it, one is chosen. At most one of each kind.").
+		PlaceHolder("DIR").StringsVar(&cfg.References)
+	app.Flag("fsprobe.mount", "Mount to list and to probe besides those that are found, PATH or, in a container, RUNTIME/GUEST:PATH. Repeatable.").
+		PlaceHolder("MOUNT").StringsVar(&cfg.Mounts)
+	app.Flag("fsprobe.exclude", "Mountpoints to leave out, a regular expression for the whole path.").
+		PlaceHolder("REGEXP").StringVar(&cfg.Exclude)
+	app.Flag("fsprobe.read-file", "File on a passthrough mount that probes may read: adds the operations read and readdir. Repeatable, one for each mount.").
+		PlaceHolder("FILE").StringsVar(&cfg.ReadFiles)
+	app.Flag("fsprobe.write-dir", "Directory on a passthrough mount that probes may write in: adds the operations create, write, rename and unlink. Repeatable, one for each mount.").
+		PlaceHolder("DIR").StringsVar(&cfg.WriteDirs)
+	app.Flag("fsprobe.max-mounts", "Most mounts to probe, each by a process of its own; what is left out is counted.").
+		Default(strconv.Itoa(cfg.MaxMounts)).IntVar(&cfg.MaxMounts)
 }
 
 func addServerFlags(app *kingpin.Application, opts *serverOptions) {

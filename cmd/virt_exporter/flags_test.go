@@ -33,6 +33,17 @@ func TestFlagsFillTheConfig(t *testing.T) {
 			c.Libvirt.Metadata = []string{"a=b/c"}
 			c.Libvirt.Timeout = 2 * time.Second
 		}},
+		{"probes", []string{
+			"--fsprobe.interval=30s", "--fsprobe.timeout=3s", "--fsprobe.reference=/srv", "--fsprobe.reference=/run",
+			"--fsprobe.mount=/data", "--fsprobe.mount=docker/web:/", "--fsprobe.exclude=/mnt/.*",
+			"--fsprobe.read-file=/data/f", "--fsprobe.write-dir=/data/d", "--fsprobe.max-mounts=4",
+		}, func(c *collector.Config) {
+			c.FSProbe = collector.FSProbe{
+				Interval: 30 * time.Second, Timeout: 3 * time.Second, References: []string{"/srv", "/run"},
+				Mounts: []string{"/data", "docker/web:/"}, Exclude: "/mnt/.*",
+				ReadFiles: []string{"/data/f"}, WriteDirs: []string{"/data/d"}, MaxMounts: 4,
+			}
+		}},
 		{"machine key", []string{"--vm-key=k"}, func(c *collector.Config) { c.VMKey = "k" }},
 	}
 	for _, tt := range tests {
@@ -61,8 +72,9 @@ func TestDefaultsAreThoseOfTheReadme(t *testing.T) {
 	}
 	want := collector.Config{
 		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: 20000,
-		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true},
+		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true, "fsprobe": true},
 		Libvirt: collector.Libvirt{Timeout: 5 * time.Second},
+		FSProbe: collector.FSProbe{Interval: time.Minute, Timeout: 10 * time.Second, MaxMounts: 32},
 	}
 	if diff := cmp.Diff(want, opts.collector); diff != "" {
 		t.Errorf("collector (-want +got):\n%s", diff)

@@ -1,5 +1,8 @@
-// Command virt_exporter exposes what a Linux host knows about its containers
-// and about itself: CPU steal, throttling, pressure, I/O and memory.
+// Command virt_exporter exposes what a Linux host knows about its guests and
+// about itself: CPU steal, throttling, pressure, I/O and memory, and what file
+// system passthrough costs.
+//
+// Started by itself it is the helper process that touches a mount.
 //
 // The way through it is flags → collector.Config → collector → HTTP server.
 package main
@@ -28,6 +31,9 @@ const program = "virt_exporter"
 type listenFunc func(*http.Server, *web.FlagConfig, *slog.Logger) error
 
 func main() {
+	if code, ran := collector.ProbeHelper(); ran {
+		os.Exit(code)
+	}
 	tuneMemory()
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, web.ListenAndServe))
 }

@@ -9,11 +9,16 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 )
 
 const program = "virttool"
 
 func main() {
+	if probe.Asked() { // check-fs has started this program as its helper
+		os.Exit(probe.Main())
+	}
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -32,9 +37,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	app.Flag("path.procfs", "Where procfs is mounted.").Default("/proc").StringVar(&h.procfs)
 	app.Flag("path.sysfs", "Where sysfs is mounted.").Default("/sys").StringVar(&h.sysfs)
 	app.Flag("path.rootfs", "Where the root of the host is mounted.").Default("/").StringVar(&h.rootfs)
-	identify := newIdentify(app)
+	identify, check := newIdentify(app), newCheckFS(app)
 
 	command, err := app.Parse(args)
+	code := 0
 	switch {
 	case answered:
 		return 0
@@ -42,11 +48,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return fail(stderr, fmt.Errorf("%w, try --help", err))
 	case command == identify.name:
 		err = identify.run(h, stdout, stderr)
+	case command == check.name:
+		code, err = check.run(h, stdout, stderr)
 	}
 	if err != nil {
-		return fail(stderr, err)
+		fail(stderr, err)
+		return max(code, 1)
 	}
-	return 0
+	return code
 }
 
 // fail says each of the joined errors in one line and returns the exit code.

@@ -27,6 +27,22 @@ type Source interface {
 	Close() error
 }
 
+// Listener is a source that wants to know what the others have found: it reads
+// what is known only when everything has been merged.
+type Listener interface {
+	Source
+
+	// Surrounded is called now and then, also while Read is under way, and
+	// returns at once. What it is given belongs to the source.
+	Surrounded(Surroundings)
+}
+
+// Surroundings are the guests of this host, as the last scrape has shown them.
+type Surroundings struct {
+	Containers map[string]model.Name // by the path of their cgroup
+	Shared     []string              // directories of this host that are given to virtual machines, each once
+}
+
 // Unavailable says that this host does not have what a source reads: a state
 // with a reason, not a failure.
 type Unavailable struct {

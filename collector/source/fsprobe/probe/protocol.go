@@ -31,7 +31,7 @@ type Request struct {
 	Pairs  int           // of each operation against each reference
 	Warmup int           // pairs before them that do not count
 	Most   time.Duration // for one operation's pairs: they end early when they take longer, but not before there are enough for bounds; 0 is no limit
-	Gap    time.Duration // between two operations, always the same: it changes latencies more than load does
+	Gap    time.Duration // from the end of one operation to the beginning of the next, always the same: it changes latencies more than load does
 }
 
 // Target is what to probe. Paths are absolute.
@@ -71,9 +71,9 @@ type Answer struct {
 }
 
 // Begin says what is about to be done, and says it again every half second while
-// it goes on. What has begun and is followed by nothing
-// is stuck there. Op is empty for getting to the mount or, with a Reference, to
-// the reference's directory.
+// it goes on. What has begun and is followed by nothing is stuck there. Op is
+// empty for getting to the mount or, with a Reference, to the reference's
+// directory.
 type Begin struct {
 	Op        Op
 	Reference string

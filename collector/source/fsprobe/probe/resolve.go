@@ -66,8 +66,8 @@ func resolve(root int, p string, follow bool) (fd int, errno unix.Errno) {
 	return fd, errno
 }
 
-// resolveSteps is resolve without symbolic links, one name after the other. The path has no dots, so
-// that it does not leave root.
+// resolveSteps is resolve without symbolic links, one name after the other. The
+// path has no dots, so that it does not leave root.
 func resolveSteps(root int, p string) (fd int, errno unix.Errno) {
 	at := root
 	for rest, more := p, true; more; {

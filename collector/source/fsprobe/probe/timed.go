@@ -1,6 +1,10 @@
 package probe
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // timed is an operation. Only call is timed, and makes a system call (write: two)
 // and nothing else. before and after may be nil.
@@ -34,7 +38,11 @@ func (c *cycle) compare(t *timed, ref *side) error {
 			}
 		}
 		p, f := c.pair(t, ref, r.mountFirst())
-		if f != nil && f.errno != unix.EINTR {
+		switch {
+		case f == nil:
+		case f.errno == unix.EINTR:
+			heed()
+		default:
 			return c.answer(f.skip(t.op, ref.reference()))
 		}
 		r.add(p, f == nil)
@@ -100,3 +108,7 @@ func (c *cycle) once(t *timed, s *side) (took int64, preempted bool, f *failure)
 	}
 	return ended - began, preempted, nil
 }
+
+// heed lets the goroutine run that waits for signals, after one has interrupted
+// an operation: it may say that this process is to end.
+func heed() { time.Sleep(time.Millisecond) }

@@ -184,6 +184,7 @@ func (c *cycle) writeBeside(steps []timed, ref *side) error {
 			continue
 		case f.errno == unix.EINTR:
 			drop(records)
+			heed()
 			continue
 		}
 		if err := c.answer(f.skip(steps[at].op, ref.reference())); err != nil {
