@@ -292,7 +292,7 @@ func TestLinksAreFollowedOnlyWhenAsked(t *testing.T) {
 	}
 	for _, follow := range []bool{false, true} {
 		var out bytes.Buffer
-		req := `{"Path":"` + link + `","Follow":` + strconv.FormatBool(follow) + `,"Pairs":1}` + "\n"
+		req := `{"Path":"` + link + `","Follow":` + strconv.FormatBool(follow) + `,"Pairs":20}` + "\n"
 		if err := Serve(strings.NewReader(req), &out); err != nil {
 			t.Fatal(err)
 		}

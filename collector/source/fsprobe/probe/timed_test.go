@@ -166,7 +166,7 @@ func TestNameThatShouldNotBeThereIsNoLatency(t *testing.T) {
 func TestSequenceGoesOnWithoutAnOperationThatIsNotSupported(t *testing.T) {
 	for _, missing := range []Op{Write, Rename} {
 		dir, beside := t.TempDir(), t.TempDir()
-		c, ref, out := realCycle(t, Request{Pairs: 4}, dir, beside)
+		c, ref, out := realCycle(t, Request{Pairs: 30}, dir, beside)
 		steps := c.steps()
 		for i := range steps {
 			if steps[i].op == missing {
