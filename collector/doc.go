@@ -11,6 +11,10 @@
 // takes its value out of the model, side by side. METRICS.md is printed from
 // the same table.
 //
+// Against the stream goes one thing (mounts.go): which containers there are, and
+// which directories are given to machines, is known when all is merged, and told
+// to the sources that listen, which probe them.
+//
 // The structures of the exposition are kept from scrape to scrape and only
 // their values change (expose.go): building tens of thousands of metrics anew
 // would cost more than reading them. That is why there is no

@@ -88,7 +88,7 @@ type Samples struct {
 	Reference string
 	Mount     []int64
 	Beside    []int64 `json:",omitempty"`
-	Dropped   int     `json:",omitempty"` // pairs that were left out since another process took the CPU amid them
+	Dropped   int     `json:",omitempty"` // pairs that were left out: interrupted, or with another process on the CPU amid them where that was the exception
 }
 
 // Skip says why an operation was left out, with an empty Op all operations

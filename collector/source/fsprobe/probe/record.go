@@ -4,23 +4,26 @@ import "github.com/virt-exporter/virt_exporter/collector/model"
 
 // record gathers the pairs of one operation.
 type record struct {
-	samples          Samples
+	op               Op
+	reference        string
+	paired           bool // there is a reference
 	wanted           int
-	warmup, attempts int // that are left
+	warmup, attempts int    // that are left
+	pairs            []pair // all that are whole
+	clean            int    // of them, those amid which nobody else took the CPU
+	broken           int    // attempts that were interrupted
 }
 
 func newRecord(op Op, ref *side, req *Request) *record {
-	r := &record{wanted: req.Pairs, warmup: req.Warmup, attempts: 2 * req.Pairs}
-	r.samples = Samples{Op: op, Reference: ref.reference(), Mount: make([]int64, 0, req.Pairs)}
-	if ref != nil {
-		r.samples.Beside = make([]int64, 0, req.Pairs)
+	return &record{
+		op: op, reference: ref.reference(), paired: ref != nil,
+		wanted: req.Pairs, warmup: req.Warmup, attempts: 2 * req.Pairs, pairs: make([]pair, 0, 2*req.Pairs),
 	}
-	return r
 }
 
 // full reports that there are pairs enough, or that there were attempts enough.
 func (r *record) full() bool {
-	return r.warmup == 0 && (r.attempts == 0 || len(r.samples.Mount) == r.wanted)
+	return r.warmup == 0 && (r.attempts == 0 || r.clean == r.wanted)
 }
 
 // enough is how few pairs still have bounds.
@@ -31,40 +34,64 @@ const enough = 6
 func (r *record) hurry(took, most int64) {
 	switch {
 	case most == 0:
-	case took > most && len(r.samples.Mount) >= enough:
+	case took > most && len(r.pairs) >= enough:
 		r.attempts = 0
 	case took > most/2:
 		r.warmup = 0
 	}
 }
 
-// mountFirst says which side is first in the next pair. A pair that was dropped
-// is repeated in its order, so that of those that count each second is.
-func (r *record) mountFirst() bool { return (r.warmup+len(r.samples.Mount))%2 == 0 }
+// mountFirst says which side is first in the next pair. A pair amid which
+// somebody took the CPU is repeated in its order, so that of the others each
+// second is.
+func (r *record) mountFirst() bool { return (r.warmup+r.clean)%2 == 0 }
 
-// add takes a pair. One that is not whole, or amid which another process took
-// the CPU, counts as an attempt only.
+// add takes a pair. One that is not whole counts as an attempt only.
 func (r *record) add(p pair, whole bool) {
 	switch {
 	case r.full():
+		return
 	case r.warmup > 0:
 		r.warmup--
-	case !whole || p.preempted:
-		r.attempts--
-		r.samples.Dropped++
+		return
+	case !whole:
+		r.broken++
 	default:
-		r.attempts--
-		r.samples.Mount = append(r.samples.Mount, p.mount)
-		if r.samples.Beside != nil {
-			r.samples.Beside = append(r.samples.Beside, p.beside)
+		r.pairs = append(r.pairs, p)
+		if !p.preempted {
+			r.clean++
 		}
 	}
+	r.attempts--
+}
+
+// leaveOut reports whether pairs amid which somebody took the CPU are left out:
+// where that is the exception. Where it happens again and again it is who works
+// for the operation, the journal's thread or a server on the same CPU, and what
+// is left would be the operations that were fast.
+func (r *record) leaveOut() bool {
+	const exception = 4 // one in so many
+	return (len(r.pairs)-r.clean)*exception <= len(r.pairs)
 }
 
 func (r *record) answer() Answer {
-	if len(r.samples.Mount) == 0 {
-		f := refused(model.SkipPressure, "another process took the CPU amid each of %d pairs", r.samples.Dropped)
-		return f.skip(r.samples.Op, r.samples.Reference)
+	s := Samples{Op: r.op, Reference: r.reference, Dropped: r.broken, Mount: make([]int64, 0, r.wanted)}
+	leaveOut := r.leaveOut()
+	for _, p := range r.pairs {
+		switch {
+		case p.preempted && leaveOut:
+			s.Dropped++
+			continue
+		case len(s.Mount) == r.wanted:
+			continue
+		case r.paired:
+			s.Beside = append(s.Beside, p.beside)
+		}
+		s.Mount = append(s.Mount, p.mount)
 	}
-	return Answer{Samples: &r.samples}
+	if len(s.Mount) == 0 {
+		f := refused(model.SkipPressure, "each of %d attempts was interrupted", r.broken)
+		return f.skip(r.op, r.reference)
+	}
+	return Answer{Samples: &s}
 }
