@@ -197,6 +197,33 @@ func TestEachAlertIsTestedInAllThreeWays(t *testing.T) {
 	}
 }
 
+// What a group records the next must see at once: without an order, promtool
+// takes one by chance.
+func TestTestsOrderAllGroups(t *testing.T) {
+	rules, err := fs.ReadFile(alerts.Rules(), "passthrough.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var groups []string
+	for _, m := range regexp.MustCompile(`(?m)^  - name: (\S+)$`).FindAllStringSubmatch(string(rules), -1) {
+		groups = append(groups, m[1])
+	}
+	files, err := filepath.Glob("passthrough*_test.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "group_eval_order: [" + strings.Join(groups, ", ") + "]\n"
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %q", file, want)
+		}
+	}
+}
+
 // metricName is a family of the exporter's, or a series that a rule records.
 var metricName = regexp.MustCompile(`\bvirt_[a-z0-9_:]+`)
 

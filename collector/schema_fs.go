@@ -114,6 +114,19 @@ func proberRows() []row[model.Mount] {
 			},
 		},
 		{
+			name: "virt_fs_probe_left_out_info", typ: gauge, labels: []string{"op", "reference", "reason"},
+			help: "What the last cycle left out, always 1. An empty op is all operations; with a reference, those against it: it may be the reference that allows too little.",
+			from: fromProbes,
+			values: func(m *model.Mount, s *series) {
+				for i := range m.LeftOut {
+					l := &m.LeftOut[i]
+					if !leftOutBefore(m.LeftOut[:i], l) {
+						s.add1(l.Op, l.Reference, l.Reason.String())
+					}
+				}
+			},
+		},
+		{
 			name: "virt_fs_probe_last_success_timestamp_seconds", typ: gauge,
 			help:   "End of the last cycle that measured something, in seconds since the epoch.",
 			from:   fromProbes,
@@ -121,7 +134,7 @@ func proberRows() []row[model.Mount] {
 		},
 		{
 			name: "virt_fs_probe_interval_seconds", typ: gauge,
-			help:   "From one cycle to the next: --fsprobe.interval, and longer where the CPU that a cycle takes asks for it.",
+			help:   "From one cycle that measures to the next: --fsprobe.interval, and longer where the CPU or the time that a cycle takes asks for it. Whether the mount hangs is looked at between them. Absent where the mount lets nobody in.",
 			from:   "the exporter",
 			values: func(m *model.Mount, s *series) { s.add(m.Interval) },
 		},
@@ -132,6 +145,15 @@ func proberRows() []row[model.Mount] {
 			values: func(m *model.Mount, s *series) { s.add(m.ProbeCPU) },
 		},
 	}
+}
+
+func leftOutBefore(before []model.LeftOut, l *model.LeftOut) bool {
+	for i := range before {
+		if b := &before[i]; b.Op == l.Op && b.Reference == l.Reference && b.Reason == l.Reason {
+			return true
+		}
+	}
+	return false
 }
 
 // shareRows is the table of the directories that this host gives to its guests.

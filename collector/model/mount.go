@@ -23,8 +23,9 @@ type Mount struct {
 	Stuck        *Stuck
 
 	Skipped     [NumSkips]Opt // cycles and operations left out, by Skip
+	LeftOut     []LeftOut     // of them, those of the last cycle
 	LastSuccess Opt           // end of the last cycle with a pair, seconds since the epoch
-	Interval    Opt           // from one cycle to the next, in seconds, as costs and pressure allow
+	Interval    Opt           // from one cycle that measures to the next, in seconds, as costs allow; absent where it lets nobody in
 	ProbeCPU    Opt           // seconds that the helper process used
 }
 
@@ -49,6 +50,14 @@ type Stuck struct {
 	Op      string
 	State   string // of the helper process: D, S, R, …
 	Channel string // the kernel function that it sleeps in; empty where it may not be read
+}
+
+// LeftOut is an operation that could not be done. An empty Op is all of them, and
+// with a Reference all of those against it.
+type LeftOut struct {
+	Op, Reference string
+	Reason        Skip
+	Err           string // for the log
 }
 
 // Skip is a reason for which a cycle or an operation was left out. What was left

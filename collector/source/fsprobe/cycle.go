@@ -10,8 +10,8 @@ import (
 )
 
 // cycle asks the target's helper for one cycle and takes what it answers. release
-// is called once nothing is measured any more: at the end, or when the mount is
-// late, so that others need not wait for it.
+// is called when it ends, or when a mount takes so long that others must not wait
+// for it any more.
 func (s *Source) cycle(t *target, release func()) {
 	defer release()
 	h, err := s.helperOf(t)
@@ -22,41 +22,50 @@ func (s *Source) cycle(t *target, release func()) {
 		})
 		return
 	}
-	if err := h.Ask(t.request); err != nil {
+	if err := h.Ask(s.ask(t)); err != nil {
 		s.lose(t, h)
 		return
 	}
 	began := time.Now()
 	s.note(func() { t.waits.begins("", h.PID(), began) })
-	deadline := began.Add(s.patience(t))
-	for took := began; ; {
-		a, err := h.Next(minTime(deadline, took.Add(late)))
+	timer := time.AfterFunc(patient, release)
+	defer timer.Stop()
+	for {
+		a, err := h.Next(time.Now().Add(s.patience(t)))
 		now := time.Now()
 		switch {
-		case err == nil:
-			took, deadline = now, now.Add(s.patience(t))
-			if s.hear(t, &a, h.PID(), now) {
-				s.end(t, h, func() { t.pace(s.opts.Interval, now.Sub(began), s.jitter()) })
-				return
-			}
-		case !errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			release() // it may be held for ever
+			s.kill(t, h)
+			return
+		case err != nil:
 			s.lose(t, h)
 			return
-		case now.Before(deadline):
-			release()
-			took = now
-		default:
-			s.kill(t, h)
+		}
+		if s.hear(t, &a, h.PID(), now) {
+			s.end(t, h, func() { t.pace(s.opts.Interval, now.Sub(began)-t.waited, s.jitter()) })
 			return
 		}
 	}
 }
 
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
+// patient is how long the others wait for one mount. A cycle of one that is well
+// takes a fraction of a second.
+const patient = 2 * late
+
+// ask returns what is asked in this cycle.
+func (s *Source) ask(t *target) probe.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.waited = 0
+	if !t.looks {
+		t.left = t.left[:0]
 	}
-	return b
+	r := t.request
+	if t.looks {
+		r.Pairs, r.Warmup, r.References, r.ReadFile, r.WriteDir = 1, 0, nil, "", ""
+	}
+	return r
 }
 
 // helperOf returns the helper of a target, a new one if it has none.
@@ -75,25 +84,24 @@ func (s *Source) helperOf(t *target) (Helper, error) {
 	h, err := s.start(helperName(t.path))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed && err == nil {
-		h.Stop(0)
-		return nil, errClosed
+	if err == nil && (s.closed || s.targets[t.key] != t) {
+		h.Stop(0) // it was not missed when what is gone was ended
+		return nil, errGone
 	}
 	t.forget()
-	s.cannotStart = err
-	if err != nil {
+	if s.cannotStart = err; err != nil {
 		return nil, err
 	}
 	t.helper = h
 	return h, nil
 }
 
-var errClosed = errors.New("the source is closed")
+var errGone = errors.New("there is nothing to probe any more")
 
 // forget lets go of a helper that has ended.
 func (t *target) forget() {
 	t.helper = nil
-	t.cpu, t.used = t.cpu+t.used, 0
+	t.cpu, t.used, t.paid = t.cpu+t.used, 0, 0
 }
 
 // note changes what is under the lock.
@@ -116,29 +124,42 @@ func (s *Source) patience(t *target) time.Duration {
 func (s *Source) hear(t *target, a *probe.Answer, pid int, now time.Time) (ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a.Begin == nil {
+		t.waited += t.waits.age(now)
+		t.waits.answered()
+	}
 	switch {
 	case a.Begin != nil:
 		t.waits.begins(a.Begin.Op, pid, now)
 		if a.Begin.Thread != 0 {
 			t.waits.tid = a.Begin.Thread
 		}
-	case a.Samples != nil:
-		t.waits.answered()
-		if order(a.Samples.Op) >= 0 && len(a.Samples.Mount) > 0 {
-			t.resultOf(a.Samples.Op, a.Samples.Reference).take(a.Samples, now)
-			t.success = now
-		}
-	case a.Skip != nil:
-		t.waits.answered()
-		reason := skipOf(a.Skip.Reason)
-		t.skip(reason)
-		s.stale = s.stale || reason == model.SkipVanished || reason == model.SkipReplaced
 	case a.End != nil:
-		t.waits.answered()
 		t.account(time.Duration(a.End.CPU))
 		return true
+	case t.looks && a.Samples != nil:
+		t.refused = false
+	case t.looks:
+	case a.Samples != nil && order(a.Samples.Op) >= 0 && len(a.Samples.Mount) > 0:
+		t.resultOf(a.Samples.Op, a.Samples.Reference).take(a.Samples, now)
+		t.success, t.refused = now, false
+	case a.Skip != nil:
+		s.leave(t, a.Skip)
 	}
 	return false
+}
+
+// leave notes what was left out. A mount that lets nobody in, and a bind mount of
+// a single file, are no mounts of which nothing is known: there is nothing to
+// know.
+func (s *Source) leave(t *target, skip *probe.Skip) {
+	reason := skipOf(skip.Reason)
+	t.skip(reason)
+	t.left = append(t.left, model.LeftOut{Op: string(skip.Op), Reference: skip.Reference, Reason: reason, Err: skip.Err})
+	s.stale = s.stale || reason == model.SkipVanished || reason == model.SkipReplaced
+	if skip.Op == "" && skip.Reference == "" {
+		t.refused = reason == model.SkipPermission || reason == model.SkipNotSupported
+	}
 }
 
 func (t *target) skip(reason model.Skip) { t.skipped[reason]++ }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -234,7 +235,7 @@ func TestProbesCostNoMoreThanTheirShare(t *testing.T) {
 				h := open(t, &fakeprobe.Mounts{CPU: tt.cpu}, rootLine+vfsLine)
 				h.after(30 * time.Minute)
 				m := h.mount("/mnt/vfs")
-				if got := value(t, "interval", m.Interval); got != tt.want {
+				if got := value(t, "interval", m.Interval); got < tt.want || got > 1.1*tt.want { // looks are paid too
 					t.Errorf("the interval is %v s, want %v", got, tt.want)
 				}
 				if cpu := value(t, "cpu", m.ProbeCPU); cpu > 30*0.020*1.1+2*tt.cpu.Seconds() {
@@ -245,21 +246,70 @@ func TestProbesCostNoMoreThanTheirShare(t *testing.T) {
 	}
 }
 
-func TestNothingIsProbedUnderPressure(t *testing.T) {
+func TestNothingIsMeasuredUnderPressureButAHangIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, &fakeprobe.Mounts{}, rootLine+vfsLine)
 		h.write("pressure/io", "some avg10=74.10 avg60=9.00 avg300=1.00 total=1\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n")
 		h.after(5 * time.Minute)
 		m := h.mount("/mnt/vfs")
-		if n := value(t, "pressure", m.Skipped[model.SkipPressure]); n < 4 || h.mounts.Started() != 0 {
-			t.Errorf("%v skips, %d helpers", n, h.mounts.Started())
+		if n := value(t, "pressure", m.Skipped[model.SkipPressure]); n < 4 || len(m.Probes) != 0 || m.LastSuccess != (model.Opt{}) {
+			t.Errorf("%v skips, %+v", n, m)
 		}
+		// Who waits for a page of a mount that hangs makes pressure himself.
+		h.mounts.Hang("/mnt/vfs", true)
+		h.after(2 * time.Minute)
+		if m := h.mount("/mnt/vfs"); value(t, "age", m.StuckSeconds) < 50 {
+			t.Errorf("it hangs under pressure, and is stuck for %v", m.StuckSeconds)
+		}
+		h.mounts.Resume("/mnt/vfs")
 		h.write("pressure/io", "some avg10=3.10 avg60=9.00 avg300=1.00 total=1\n")
 		h.after(2 * time.Minute)
-		if m := h.mount("/mnt/vfs"); len(m.Probes) != 3 {
+		if m := h.mount("/mnt/vfs"); len(m.Probes) != 3 || value(t, "age", m.StuckSeconds) != 0 {
 			t.Errorf("when it is over: %+v", m)
 		}
 	})
+}
+
+// A dear mount is measured seldom and looked at often.
+func TestSecondHangIsSeenSoon(t *testing.T) {
+	for name, mounts := range map[string]*fakeprobe.Mounts{
+		"after a long first one":                      {},
+		"of a mount whose cycles take minutes of CPU": {CPU: 2 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := open(t, mounts, rootLine+vfsLine)
+				h.after(15 * time.Second)
+				h.mounts.Hang("/mnt/vfs", false)
+				h.after(5 * time.Minute)
+				h.mounts.Resume("/mnt/vfs")
+				h.after(5 * time.Second)
+				if age := value(t, "age", h.mount("/mnt/vfs").StuckSeconds); age != 0 {
+					t.Fatalf("it is back, and stuck for %v s", age)
+				}
+				h.mounts.Hang("/mnt/vfs", false)
+				h.after(75 * time.Second)
+				if age := value(t, "age", h.mount("/mnt/vfs").StuckSeconds); age < 5 {
+					t.Errorf("75 s after it hung again it is stuck for %v s", age)
+				}
+				h.mounts.Resume("/mnt/vfs")
+			})
+		})
+	}
+}
+
+func TestMountThatHangsForEverStopsNoOther(t *testing.T) {
+	for _, timeout := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			h := open(t, &fakeprobe.Mounts{}, rootLine+vfsLine+p9Line, func(o *fsprobe.Options) { o.Timeout = timeout })
+			h.mounts.Hang("/mnt/vfs", true)
+			h.after(10 * time.Minute)
+			if n := h.mount("/mnt/p9").Probes[0].Mount.Count(); n < 8*15 {
+				t.Errorf("with a timeout of %v the other mount has %d samples in ten minutes", timeout, n)
+			}
+			h.mounts.Resume("/mnt/vfs")
+		})
+	}
 }
 
 func TestMountThatIsGoneAndOneThatTookItsPlace(t *testing.T) {
@@ -332,6 +382,45 @@ func TestHelperThatCannotBeStartedIsAFeatureThatIsMissing(t *testing.T) {
 		}
 		if n := value(t, "errors", h.mount("/mnt/vfs").Skipped[model.SkipError]); n != float64(tries) || tries < 4 || tries > 6 {
 			t.Errorf("%v skips, %d tries", n, tries)
+		}
+	})
+}
+
+// A tenant can have as many mounts hang as he likes.
+func TestHelpersThatHangWithMountsThatAreGoneKeepTheirPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, &fakeprobe.Mounts{}, rootLine, func(o *fsprobe.Options) { o.MaxMounts = 4 })
+		h.mounts.Hang("/mnt/vfs", true)
+		for i := range 20 {
+			id := strconv.Itoa(100 + i)
+			h.write("1/mountinfo", rootLine+strings.ReplaceAll(vfsLine, "40 21 0:39", id+" 21 0:"+id))
+			h.after(time.Minute)
+		}
+		if n := h.mounts.Living("/mnt/vfs"); n > 4 {
+			t.Errorf("%d helpers hang", n)
+		}
+		h.mounts.Resume("/mnt/vfs")
+		h.after(time.Minute)
+		if m := h.mount("/mnt/vfs"); len(m.Probes) == 0 {
+			t.Errorf("there is room again: %+v", m)
+		}
+	})
+}
+
+func TestFilesBelowASharedDirectoryAreProbedThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, &fakeprobe.Mounts{}, rootLine, func(o *fsprobe.Options) {
+			o.ReadFiles, o.WriteDirs = []string{"/srv/share/file"}, []string{"/srv/share/dir", "/data/dir"}
+		})
+		h.source.Surrounded(source.Surroundings{Shared: []string{"/srv/share"}})
+		h.after(15 * time.Second)
+		r := h.read()
+		if len(r.ShareProbes) != 1 || len(r.ShareProbes[0].Ops) != 9 {
+			t.Errorf("the share has %+v", r.ShareProbes)
+		}
+		// The other directory is on the disk, which is then probed as well.
+		if len(r.Mounts) != 1 || r.Mounts[0].Mountpoint != "/" || len(r.Mounts[0].Probes) != 7 {
+			t.Errorf("mounts %+v", r.Mounts)
 		}
 	})
 }

@@ -47,6 +47,15 @@ type finder struct {
 	info                  infoReader
 	scratch, guestScratch []kernel.Mount
 	spaces                namespaces
+	dropped               uint64           // mounts of guests that were left out, each time they were
+	picked                map[string]place // of the superblocks that were listed last, by device
+}
+
+// place is where a superblock was listed.
+type place struct {
+	name       model.Name
+	mountpoint string
+	id         uint64
 }
 
 // newFinder returns a finder. This machine's mounts are those of the exporter
@@ -92,21 +101,29 @@ func (f *finder) find(now time.Duration) ([]found, error) {
 	}
 	if f.guestOf != nil {
 		f.spaces.update(now, f)
+		of := make(map[model.Name]int)
 		for _, ns := range f.spaces.ofGuests() {
 			list = append(list, ns.named...)
 			for i := range ns.found {
-				if !atHome[ns.found[i].mount.Device] {
+				switch {
+				case atHome[ns.found[i].mount.Device]:
+				case of[ns.name] == maxGuestMounts:
+					f.dropped++
+				default:
+					of[ns.name]++
 					more = append(more, ns.found[i])
 				}
 			}
 		}
 	}
 	list = onePerPath(list)
-	list = append(list, onePerSuperblock(more, list)...)
+	list = append(list, onePerSuperblock(more, list, f.picked)...)
+	f.picked = make(map[string]place, len(list))
 	for i := range list {
 		m := &list[i]
 		if m.mount = keepMount(m.mount); !m.named {
 			m.path = m.mount.Mountpoint
+			f.picked[m.mount.Device] = place{m.name, m.path, m.mount.ID}
 		}
 	}
 	return list, nil

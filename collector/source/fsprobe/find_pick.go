@@ -22,14 +22,22 @@ func onePerPath(list []found) []found {
 }
 
 // onePerSuperblock leaves one for each superblock that is not among those before:
-// this machine's first, and of several the one that is best to look at.
-func onePerSuperblock(list, before []found) []found {
+// this machine's first, then the one that was picked last, so that a series does
+// not change its labels as containers come and go, and else the one that is best
+// to look at.
+func onePerSuperblock(list, before []found, picked map[string]place) []found {
 	taken := make(map[string]bool, len(list)+len(before))
 	for i := range before {
 		taken[before[i].mount.Device] = true
 	}
+	was := func(m *found) bool {
+		return picked[m.mount.Device] == place{m.name, m.mount.Mountpoint, m.mount.ID}
+	}
 	slices.SortFunc(list, func(a, b found) int {
-		return cmp.Or(byTruth(a.name == (model.Name{}), b.name == (model.Name{})), compareMounts(&a.mount, &b.mount))
+		return cmp.Or(
+			byTruth(a.name == (model.Name{}), b.name == (model.Name{})), byTruth(was(&a), was(&b)),
+			compareMounts(&a.mount, &b.mount), compareNames(a.name, b.name),
+		)
 	})
 	kept := list[:0]
 	for _, m := range list {

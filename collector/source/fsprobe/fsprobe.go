@@ -25,9 +25,11 @@ type Source struct {
 	finder      *finder
 	around      source.Surroundings
 	targets     map[key]*target
-	listed      []*target // in the order in which they were found
-	dropped     uint64    // mounts that found no room
-	began       time.Time // from which the finder's time counts
+	listed      []*target          // in the order in which they were found
+	lingering   map[model.Name]int // helpers of mounts that are gone, by whose they were
+	named       []Named            // by the operator
+	dropped     uint64             // mounts that found no room
+	began       time.Time          // from which the finder's time counts
 	foundAt     time.Time
 	stale       bool // what there is to find has changed since
 	findErr     error
@@ -57,7 +59,7 @@ func New(opts Options) (*Source, error) {
 	}
 	s := &Source{
 		opts: opts, start: opts.Start,
-		targets: make(map[key]*target), began: time.Now(), stale: true, random: opts.Random,
+		targets: make(map[key]*target), lingering: make(map[model.Name]int), began: time.Now(), stale: true, random: opts.Random,
 		kick: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if s.start == nil {
@@ -108,8 +110,13 @@ func (s *Source) Read(context.Context) (model.Reading, error) {
 		}
 		r.Mounts = append(r.Mounts, t.show(now))
 	}
-	if s.dropped > 0 {
-		r.Dropped = map[string]uint64{"max_mounts": s.dropped}
+	for reason, n := range map[string]uint64{"max_mounts": s.dropped, "guest_mounts": s.finder.dropped} {
+		if n > 0 {
+			if r.Dropped == nil {
+				r.Dropped = make(map[string]uint64)
+			}
+			r.Dropped[reason] = n
+		}
 	}
 	r.Features = s.features()
 	if s.findErr != nil {

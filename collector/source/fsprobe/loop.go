@@ -57,10 +57,11 @@ func (s *Source) due() (*target, time.Duration) {
 	if wait := first.next.Sub(now); wait > 0 {
 		return nil, min(wait, lookAgain)
 	}
-	if s.pressed() {
+	// Who did not answer is first asked without a reference: it may have been that.
+	first.looks = now.Before(first.measure) || first.waits.times > 0
+	if !first.looks && s.pressed() {
 		first.skip(model.SkipPressure)
-		first.pace(s.opts.Interval, 0, s.jitter())
-		return nil, 0
+		first.looks, first.measure = true, now.Add(s.opts.Interval)
 	}
 	first.running = true
 	return first, 0

@@ -74,6 +74,10 @@ func Measure(ctx context.Context, job Job) (Measured, error) {
 	return m, err
 }
 
+// longMost is how long the pairs of one operation may take for a person who
+// waits.
+const longMost = 20 * time.Second
+
 // prepare finds out what is to be measured.
 func (j *Job) prepare() (m Measured, r probe.Request, err error) {
 	f := newFinder(finderOptions{procFS: j.ProcFS})
@@ -100,9 +104,9 @@ func (j *Job) prepare() (m Measured, r probe.Request, err error) {
 	}
 	return m, probe.Request{
 		Target: probe.Target{
-			Path: j.Path, MountID: at.ID, Device: at.Device, ReadFile: j.ReadFile, WriteDir: j.WriteDir,
+			Path: j.Path, MountID: at.ID, Device: at.Device, Follow: true, ReadFile: j.ReadFile, WriteDir: j.WriteDir,
 		},
-		References: m.References, Pairs: orElse(j.Pairs, DefaultPairs), Warmup: warmup, Gap: orElse(j.Gap, DefaultGap), Most: 2 * most,
+		References: m.References, Pairs: orElse(j.Pairs, DefaultPairs), Warmup: warmup, Gap: orElse(j.Gap, DefaultGap), Most: longMost,
 	}, nil
 }
 

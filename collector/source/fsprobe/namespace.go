@@ -179,6 +179,10 @@ func (s *namespaces) readMounts(ns *namespace, f *finder) {
 	}
 }
 
+// maxGuestMounts is how many mounts of a guest are listed, and as many of one of
+// its namespaces: what is mounted in it, and where, its tenant decides.
+const maxGuestMounts = 64
+
 // keepMounts keeps what may be listed.
 func (s *namespaces) keepMounts(ns *namespace, f *finder, all []kernel.Mount, root string) {
 	wanted := f.wants(ns.name)
@@ -188,6 +192,10 @@ func (s *namespaces) keepMounts(ns *namespace, f *finder, all []kernel.Mount, ro
 	mounts := reachable(all)
 	for i := range mounts {
 		if id, ok := f.listed(&mounts[i]); ok {
+			if len(ns.found) == maxGuestMounts {
+				f.dropped++
+				break
+			}
 			ns.found = append(ns.found, found{name: ns.name, root: root, mount: keepMount(mounts[i]), id: id})
 		}
 	}

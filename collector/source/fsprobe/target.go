@@ -27,17 +27,23 @@ type target struct {
 
 	helper  Helper
 	running bool      // a cycle is under way
+	looks   bool      // which only looks whether the mount answers
 	next    time.Time // when the next is due
+	measure time.Time // when the next that measures is due
 
 	results  []*result
 	skipped  [model.NumSkips]uint64
-	success  time.Time     // end of the last cycle with a sample
-	interval time.Duration // to the next cycle
-	cpu      time.Duration // of helpers that have ended
-	used     time.Duration // of the one that lives
-	spent    time.Duration // by its last cycle; 0 for its first, which has its start in it
+	left     []model.LeftOut // in the last cycle that measured
+	refused  bool            // it cannot be probed at all, as far as is known
+	success  time.Time       // end of the last cycle with a sample
+	interval time.Duration   // from one cycle that measures to the next
+	cpu      time.Duration   // of helpers that have ended
+	used     time.Duration   // of the one that lives
+	paid     time.Duration   // what it had used when the last cycle that measured ended, 0 before
+	spent    time.Duration   // from then to the end of the next; 0 for its first, which has its start in it
 
-	waits waiting
+	waits  waiting
+	waited time.Duration // in this cycle, for a mount that did not answer as it should
 }
 
 // waiting is the operation that is not answered.
@@ -104,8 +110,11 @@ func (t *target) show(now time.Time) model.Mount {
 	for reason, n := range t.skipped {
 		m.Skipped[reason] = model.Some(float64(n))
 	}
+	m.LeftOut = append(m.LeftOut, t.left...)
 	m.LastSuccess = timestamp(t.success)
-	m.Interval = model.Some(t.interval.Seconds())
+	if !t.refused {
+		m.Interval = model.Some(t.interval.Seconds())
+	}
 	m.ProbeCPU = model.Some((t.cpu + t.used).Seconds())
 	return m
 }

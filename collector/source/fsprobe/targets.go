@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -28,8 +27,9 @@ func (s *Source) newFinder() (*finder, error) {
 		if err != nil {
 			return nil, err
 		}
-		opts.named = append(opts.named, n)
+		s.named = append(s.named, n)
 	}
+	opts.named = s.named
 	f := newFinder(opts)
 	own, err := f.own()
 	if errors.Is(err, os.ErrNotExist) {
@@ -41,21 +41,32 @@ func (s *Source) newFinder() (*finder, error) {
 	if root, _, ok := lookUp(own, "/"); ok && f.homeRoot == "" {
 		f.container = identity.IsContainerRoot(facts(&root))
 	}
-	for _, file := range slices.Concat(s.opts.ReadFiles, s.opts.WriteDirs) {
-		s.nameHolder(f, own, file)
-	}
 	return f, nil
 }
 
-// nameHolder has the mount listed that holds a path which the operator wants
-// probed.
-func (s *Source) nameHolder(f *finder, own []kernel.Mount, file string) {
-	m, _, ok := lookUp(own, file)
-	if !ok {
+// nameHolders has the mounts listed that hold a path which the operator wants
+// probed, and that are not found by themselves. A path in a directory that is
+// given to machines is probed there.
+func (s *Source) nameHolders() {
+	files := slices.Concat(s.opts.ReadFiles, s.opts.WriteDirs)
+	if len(files) == 0 {
 		return
 	}
-	if _, listed := f.classify(&m); !listed {
-		f.named = append(f.named, Named{Path: strings.Clone(m.Mountpoint)})
+	own, err := s.finder.own()
+	if err != nil {
+		return // so will be the mounts
+	}
+	s.finder.named = slices.Clone(s.named)
+	for _, file := range files {
+		m, _, ok := lookUp(own, file)
+		elsewhere := slices.ContainsFunc(s.around.Shared, func(dir string) bool { return below(file, dir) }) ||
+			slices.ContainsFunc(s.named, func(n Named) bool {
+				on, _, _ := lookUp(own, n.Path)
+				return n.Runtime == "" && below(file, n.Path) && on.ID == m.ID
+			})
+		if _, listed := s.finder.classify(&m); ok && !listed && !elsewhere {
+			s.finder.named = append(s.finder.named, Named{Path: strings.Clone(m.Mountpoint)})
+		}
 	}
 }
 
@@ -76,6 +87,7 @@ func (s *Source) find(now time.Time) {
 		return
 	}
 	s.stale, s.foundAt = false, now
+	s.nameHolders()
 	list, err := s.finder.find(now.Sub(s.began))
 	if s.findErr = err; err != nil {
 		return // what was there is still looked after
@@ -121,13 +133,24 @@ func (s *Source) list(k key, f found, seen map[key]bool, now time.Time) {
 const firstWithin = 10 * time.Second
 
 // drop forgets a target that is not there any more. A cycle that is under way
-// ends by itself.
+// ends by itself. A helper that hangs with a mount that nobody can reach any more
+// keeps its place among those that there may be.
 func (s *Source) drop(t *target) {
 	delete(s.targets, t.key)
-	if h := t.helper; h != nil {
-		s.cycles.Go(func() { h.Stop(grace) })
-		t.helper = nil
+	h := t.helper
+	if h == nil {
+		return
 	}
+	t.helper = nil
+	s.lingering[t.Name]++
+	s.cycles.Go(func() {
+		h.Stop(grace)
+		select {
+		case <-h.Gone():
+			s.note(func() { s.lingering[t.Name]-- })
+		case <-s.closing:
+		}
+	})
 }
 
 // admit decides what is probed where there is more than may be: what was first,
@@ -136,31 +159,39 @@ func (s *Source) drop(t *target) {
 func (s *Source) admit() {
 	room, guests := s.opts.MaxMounts, max(s.opts.MaxMounts/2, 1)
 	of := make(map[model.Name]int)
-	take := func(t *target) {
-		room--
-		if t.Name != (model.Name{}) && !t.found.named {
-			of[t.Name]++
-			guests--
+	take := func(name model.Name, foreign bool, n int) {
+		room -= n
+		if foreign {
+			of[name] += n
+			guests -= n
+		}
+	}
+	for name, n := range s.lingering {
+		take(name, name != (model.Name{}), n)
+		if n == 0 {
+			delete(s.lingering, name)
 		}
 	}
 	for _, t := range s.listed {
 		if t.probed {
-			take(t)
+			take(t.Name, t.foreign(), 1)
 		}
 	}
 	for _, t := range s.listed {
-		foreign := t.Name != (model.Name{}) && !t.found.named
 		switch {
 		case t.probed:
-		case room > 0 && (!foreign || guests > 0 && of[t.Name] < maxPerGuest):
+		case room > 0 && (!t.foreign() || guests > 0 && of[t.Name] < maxPerGuest):
 			t.probed = true
-			take(t)
+			take(t.Name, t.foreign(), 1)
 		case !t.leftOut:
 			t.leftOut = true
 			s.dropped++
 		}
 	}
 }
+
+// foreign reports whether it is a guest's, and nobody has named it.
+func (t *target) foreign() bool { return t.Name != (model.Name{}) && !t.found.named }
 
 // maxPerGuest is how many mounts of one guest are probed that nobody has named.
 const maxPerGuest = 4
@@ -218,30 +249,31 @@ func (s *Source) requestFor(t *target) probe.Request {
 		Target: probe.Target{Root: t.found.root, Path: t.path, MountID: t.mountID, Device: t.found.mount.Device},
 		Pairs:  DefaultPairs, Warmup: warmup, Gap: DefaultGap, Most: most,
 	}
+	if t.Name == (model.Name{}) {
+		r.ReadFile = s.ofTarget(t, s.opts.ReadFiles)
+		r.WriteDir = s.ofTarget(t, s.opts.WriteDirs)
+	}
 	if t.share {
 		r.Follow = true // it is written by whoever made the machine
-		return r
-	}
-	r.References = s.references
-	if t.Name == (model.Name{}) {
-		r.ReadFile = s.ofMount(t, s.opts.ReadFiles)
-		r.WriteDir = s.ofMount(t, s.opts.WriteDirs)
+	} else {
+		r.References = s.references
 	}
 	return r
 }
 
-// ofMount returns the first of the paths that is on a mount, and on none below
-// it that is listed too.
-func (s *Source) ofMount(t *target, paths []string) string {
+// ofTarget returns the first of the paths that is in a directory that is probed,
+// and in none below it that is probed too. What is given to machines may itself be
+// on a mount that is passed through: there both are.
+func (s *Source) ofTarget(t *target, paths []string) string {
 	for _, p := range paths {
 		if !below(p, t.path) {
 			continue
 		}
 		deeper := slices.ContainsFunc(s.listed, func(o *target) bool {
-			return !o.share && o.Name == t.Name && len(o.path) > len(t.path) && below(p, o.path)
+			return (o.share == t.share || t.found.named) && o.Name == t.Name && len(o.path) > len(t.path) && below(p, o.path)
 		})
 		if !deeper {
-			return path.Clean(p)
+			return p
 		}
 	}
 	return ""

@@ -86,6 +86,8 @@ func (c *cycle) once(t *timed, s *side) (took int64, preempted bool, f *failure)
 		if errno := t.before(s); errno != 0 {
 			return 0, false, failed(errno, "before %s on %s", t.op, s)
 		}
+		// What it did was a round trip on one side and nothing on the other.
+		c.due = max(c.due, c.clock.now()+int64(c.req.Gap))
 	}
 	c.clock.sleepUntil(c.due)
 	switches := c.switches()
