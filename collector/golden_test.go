@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/virt-exporter/virt_exporter/collector"
+	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 	"github.com/virt-exporter/virt_exporter/fixtures/fakeprobe"
 	"github.com/virt-exporter/virt_exporter/fixtures/hostfs"
 	"github.com/virt-exporter/virt_exporter/fixtures/libvirtd"
@@ -197,9 +198,15 @@ func listed(note string) []string {
 }
 
 // mountsOf returns what the helpers find that touch a host's mounts: each is ten
-// times as slow as its reference, and the one of the note fsprobe-hang hangs.
+// times as slow as its reference, the one of the note fsprobe-hang hangs, and one
+// has not the operation of the note fsprobe-left-out.
 func mountsOf(h *hostfs.Host) *fakeprobe.Mounts {
-	m := &fakeprobe.Mounts{}
+	m := &fakeprobe.Mounts{Skip: func(path string, op probe.Op) probe.Skip {
+		if path+" "+string(op) == h.Note("fsprobe-left-out") {
+			return probe.Skip{Reason: "not_supported"}
+		}
+		return probe.Skip{}
+	}}
 	if path := h.Note("fsprobe-hang"); path != "" {
 		m.Hang(path, false)
 	}

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"path"
+	"slices"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -39,11 +40,16 @@ func (h *host) putProbes(probes []model.ShareProbe) {
 		bySource[probes[i].Source] = &probes[i]
 	}
 	for _, g := range h.guests {
-		if !givesHere(g) {
+		if len(g.Shares) == 0 {
 			continue
 		}
+		g.Shares = slices.Clone(g.Shares) // they may be the source's own
+		here := givesHere(g)
 		for i := range g.Shares {
-			g.Shares[i].Probe = bySource[g.Shares[i].Source]
+			share := &g.Shares[i]
+			if share.Probe = nil; here {
+				share.Probe = bySource[share.Source]
+			}
 		}
 	}
 }

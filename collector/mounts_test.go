@@ -70,6 +70,12 @@ func TestProbesReachTheSharesOfTheirDirectory(t *testing.T) {
 	if own.Shares[0].Probe == nil || own.Shares[1].Probe != nil || inner.Shares[0].Probe != nil {
 		t.Errorf("probes: %v, %v, in a container %v", own.Shares[0].Probe, own.Shares[1].Probe, inner.Shares[0].Probe)
 	}
+	own.State = model.ShutOff
+	h.putProbes([]model.ShareProbe{{Source: "/srv/x", StuckSeconds: model.Some(40)}})
+	if own.Shares[0].Probe != nil {
+		t.Error("a machine that is off is given nothing, and what was probed stays")
+	}
+	own.State = ""
 	h.putProbes(nil)
 	if own.Shares[0].Probe != nil {
 		t.Error("what was probed stays when it no longer is")

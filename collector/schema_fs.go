@@ -118,12 +118,7 @@ func proberRows() []row[model.Mount] {
 			help: "What the last cycle left out, always 1. An empty op is all operations; with a reference, those against it: it may be the reference that allows too little.",
 			from: fromProbes,
 			values: func(m *model.Mount, s *series) {
-				for i := range m.LeftOut {
-					l := &m.LeftOut[i]
-					if !leftOutBefore(m.LeftOut[:i], l) {
-						s.add1(l.Op, l.Reference, l.Reason.String())
-					}
-				}
+				eachLeftOut(m.LeftOut, func(l *model.LeftOut) { s.add1(l.Op, l.Reference, l.Reason.String()) })
 			},
 		},
 		{
@@ -147,13 +142,18 @@ func proberRows() []row[model.Mount] {
 	}
 }
 
-func leftOutBefore(before []model.LeftOut, l *model.LeftOut) bool {
-	for i := range before {
-		if b := &before[i]; b.Op == l.Op && b.Reference == l.Reference && b.Reason == l.Reason {
-			return true
+// eachLeftOut visits each once.
+func eachLeftOut(all []model.LeftOut, visit func(*model.LeftOut)) {
+	for i := range all {
+		l, again := &all[i], false
+		for j := range i {
+			b := &all[j]
+			again = again || b.Op == l.Op && b.Reference == l.Reference && b.Reason == l.Reason
+		}
+		if !again {
+			visit(l)
 		}
 	}
-	return false
 }
 
 // shareRows is the table of the directories that this host gives to its guests.
@@ -205,6 +205,24 @@ func shareRows() []row[model.Guest] {
 			from: fromProbes,
 			values: func(g *model.Guest, s *series) {
 				eachProbe(g, func(share *model.Share) { s.add(share.Probe.StuckSeconds, share.Tag, g.Info.VMKey) })
+			},
+		},
+		{
+			name: "virt_guest_share_probe_last_success_timestamp_seconds", typ: gauge, labels: []string{"tag", "vm_key"},
+			help: "End of the last cycle that measured something on the directory itself, in seconds since the epoch.",
+			from: fromProbes,
+			values: func(g *model.Guest, s *series) {
+				eachProbe(g, func(share *model.Share) { s.add(share.Probe.LastSuccess, share.Tag, g.Info.VMKey) })
+			},
+		},
+		{
+			name: "virt_guest_share_probe_left_out_info", typ: gauge, labels: []string{"tag", "op", "reason"},
+			help: "What the last cycle on the directory itself left out, always 1. An empty op is all operations.",
+			from: fromProbes,
+			values: func(g *model.Guest, s *series) {
+				eachProbe(g, func(share *model.Share) {
+					eachLeftOut(share.Probe.LeftOut, func(l *model.LeftOut) { s.add1(share.Tag, l.Op, l.Reason.String()) })
+				})
 			},
 		},
 		{

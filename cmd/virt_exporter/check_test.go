@@ -50,7 +50,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{"libvirt metadata", "--libvirt.metadata=x", `--libvirt.metadata=: path of metadata "x": want KEY=PATH`},
 		{"libvirt timeout", "--libvirt.timeout=-1s", "--libvirt.timeout=-1s: less than 100ms: a daemon that is well would count as stuck"},
 		{"probes without a pause", "--fsprobe.interval=0s", "--fsprobe.interval=0s: less than 1s: probes would do little else"},
-		{"no time for a probe", "--fsprobe.timeout=1ms", "--fsprobe.timeout=1ms: less than 100ms: a file system that is well would count as stuck"},
+		{"no time for a probe", "--fsprobe.timeout=1ms", "--fsprobe.timeout=1ms: less than 1s: a file system that is well would count as stuck"},
 		{"relative reference", "--fsprobe.reference=srv", `--fsprobe.reference=: "srv" is not an absolute path`},
 		{"file with a strange path", "--fsprobe.read-file=/a/../b", `--fsprobe.read-file=: "/a/../b" must be written as /b`},
 		{"relative directory", "--fsprobe.write-dir=x/", `--fsprobe.write-dir=: "x/" is not an absolute path`},

@@ -124,7 +124,7 @@ func addProbeFlags(app *kingpin.Application, cfg *collector.FSProbe) {
 		PlaceHolder("DIR").StringsVar(&cfg.References)
 	app.Flag("fsprobe.mount", "Mount to list and to probe besides those that are found, PATH or, in a container, RUNTIME/GUEST:PATH. Repeatable.").
 		PlaceHolder("MOUNT").StringsVar(&cfg.Mounts)
-	app.Flag("fsprobe.exclude", "Mountpoints to leave out, a regular expression for the whole path.").
+	app.Flag("fsprobe.exclude", "Mountpoints, and directories that are given to virtual machines, to leave out: a regular expression for the whole path.").
 		PlaceHolder("REGEXP").StringVar(&cfg.Exclude)
 	app.Flag("fsprobe.read-file", "File on a passthrough mount that probes may read: adds the operations read and readdir. Repeatable, one for each mount.").
 		PlaceHolder("FILE").StringsVar(&cfg.ReadFiles)

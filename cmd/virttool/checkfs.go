@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 )
 
@@ -69,11 +70,15 @@ func (c *checkFS) prepare(h host) error {
 		if *p == "" {
 			continue
 		}
-		abs, err := filepath.Abs(*p)
-		if err != nil {
-			return fmt.Errorf("%s: %w", *p, err)
+		if !filepath.IsAbs(*p) {
+			// Not os.Getwd, which looks at what the shell says it is.
+			dir, err := os.Readlink("/proc/self/cwd")
+			if err != nil {
+				return fmt.Errorf("%s: %w", *p, err)
+			}
+			*p = filepath.Join(dir, *p)
 		}
-		*p = abs
+		*p = filepath.Clean(*p)
 	}
 	if err := fsprobe.CheckReferences(c.job.References); err != nil {
 		return fmt.Errorf("--reference: %w", err)
@@ -103,6 +108,9 @@ func (c *checkFS) run(h host, stdout, stderr io.Writer) (int, error) {
 	}
 	for _, s := range m.Skips {
 		note := s.Reason
+		if s.Op == "" && s.Reason == model.SkipReplaced.String() {
+			note += ": the path leads to another mount, give the one where it leads"
+		}
 		if s.Err != "" {
 			note += " (" + s.Err + ")"
 		}

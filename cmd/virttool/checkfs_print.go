@@ -17,14 +17,15 @@ import (
 type verdict int
 
 const (
-	fine verdict = iota
+	unjudged verdict = iota // there are no bounds, or nothing to judge by
+	fine
 	high
 	critical
 )
 
-func (v verdict) String() string { return [...]string{"ok", "high", "critical"}[v] }
+func (v verdict) String() string { return [...]string{"not judged", "ok", "high", "critical"}[v] }
 
-func (v verdict) exitCode() int { return [...]int{0, exitWarning, exitCritical}[v] }
+func (v verdict) exitCode() int { return [...]int{0, 0, exitWarning, exitCritical}[v] }
 
 // checked is one line of the answer. Bounds are left out where there are too few
 // pairs for them.
@@ -43,8 +44,9 @@ type checked struct {
 	Verdict          string   `json:"verdict"`
 }
 
-// judge holds what was measured against the thresholds. What is compared with
-// memory is shown and not judged: every disk is slow beside it.
+// judge holds what was measured against the thresholds, as the alert rules do.
+// Against memory only where there is no disk to compare with, and then not reads
+// and writes: they wait for no disk there.
 func judge(m *fsprobe.Measured) (rows []checked, worst verdict) {
 	judged := judgedReference(m)
 	for i := range m.Mount.Probes {
@@ -53,16 +55,9 @@ func judge(m *fsprobe.Measured) (rows []checked, worst verdict) {
 		if !ok {
 			continue
 		}
-		v := fine
-		if p.Reference == judged {
-			warn, crit := threshold.For(p.Op, m.Mount.FSType)
-			lower, added := p.RatioLower.Or(math.NaN()), p.AddedLower.Or(math.NaN())
-			switch {
-			case crit.Exceeded(lower, added):
-				v = critical
-			case warn.Exceeded(lower, added):
-				v = high
-			}
+		v := unjudged
+		if p.Reference == judged && (judged == fsprobe.ReferenceLocal || p.Op != "read" && p.Op != "write") {
+			v = verdictOn(p, m.Mount.FSType)
 		}
 		worst = max(worst, v)
 		rows = append(rows, checked{
@@ -72,6 +67,21 @@ func judge(m *fsprobe.Measured) (rows []checked, worst verdict) {
 		})
 	}
 	return rows, worst
+}
+
+func verdictOn(p *model.Probe, fstype string) verdict {
+	lower, ok := p.RatioLower.Get()
+	if !ok {
+		return unjudged
+	}
+	added := p.AddedLower.Or(math.NaN())
+	switch warn, crit := threshold.For(p.Op, fstype); {
+	case crit.Exceeded(lower, added):
+		return critical
+	case warn.Exceeded(lower, added):
+		return high
+	}
+	return fine
 }
 
 // judgedReference is the local one where there is one.

@@ -93,6 +93,7 @@ type ShareProbe struct {
 
 	StuckSeconds Opt // age of an operation that is not answered, 0 while all are
 	LastSuccess  Opt // end of the last cycle with a sample, seconds since the epoch
+	LeftOut      []LeftOut
 }
 
 // ShareOp is one operation on such a directory.

@@ -96,6 +96,9 @@ func (f *finder) find(now time.Duration) ([]found, error) {
 	expires := expiring(all)
 	for i := range home {
 		if id, ok := f.classify(&home[i]); ok && !expires[home[i].Parent] {
+			if id.Tag != "" && submount(&home[i], home) {
+				id.Tag = "" // it is another file system of the host than the one that has the tag
+			}
 			more = append(more, found{root: f.homeRoot, path: home[i].Mountpoint, mount: home[i], id: id})
 		}
 	}
@@ -127,6 +130,15 @@ func (f *finder) find(now time.Duration) ([]found, error) {
 		}
 	}
 	return list, nil
+}
+
+// submount reports whether a mount is one that the kernel made within another of
+// the same tag, where the host has mounted something else in the directory that
+// it gives (virtiofsd --announce-submounts).
+func submount(m *kernel.Mount, all []kernel.Mount) bool {
+	return slices.ContainsFunc(all, func(o kernel.Mount) bool {
+		return o.ID == m.Parent && o.FSType == m.FSType && o.Source == m.Source && o.Device != m.Device
+	})
 }
 
 // expiring returns the automount points, by mount id, whose mounts are unmounted

@@ -212,3 +212,29 @@ func TestMountsThatExpireAreLeftAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestSubmountHasNoTag(t *testing.T) {
+	dir := t.TempDir()
+	text := "21 1 8:1 / / rw - ext4 /dev/sda rw\n" +
+		"30 21 0:30 / /mnt/vfs rw - virtiofs share rw\n" +
+		"31 30 0:31 / /mnt/vfs/nas rw - virtiofs share rw\n" +
+		"32 21 0:32 / /mnt/vfs2 rw - virtiofs other rw\n"
+	if err := os.MkdirAll(dir+"/1", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir+"/1/mountinfo", []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	list, err := newFinder(finderOptions{procFS: dir}).find(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, f := range list {
+		got[f.path] = f.id.Tag
+	}
+	want := map[string]string{"/mnt/vfs": "share", "/mnt/vfs/nas": "", "/mnt/vfs2": "other"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+}

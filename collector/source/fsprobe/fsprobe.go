@@ -122,16 +122,13 @@ func (s *Source) Read(context.Context) (model.Reading, error) {
 	if s.findErr != nil {
 		return r, fmt.Errorf("finding mounts: %w", s.findErr)
 	}
-	if s.referenceErr != nil && len(r.Mounts) > 0 {
-		return r, fmt.Errorf("choosing what to compare mounts with: %w", s.referenceErr)
-	}
 	return r, nil
 }
 
 // features say whether mounts can be probed, and whether those of containers are
 // seen.
 func (s *Source) features() []model.Feature {
-	start, guests := model.Feature{Name: "fs_probe"}, model.Feature{Name: "fs_guest_mounts"}
+	start, reference, guests := model.Feature{Name: "fs_probe"}, model.Feature{Name: "fs_reference"}, model.Feature{Name: "fs_guest_mounts"}
 	if s.cannotStart != nil {
 		start.Reason = model.NoPermission
 		start.Remedy = "let the exporter start its own program from /proc/self/exe as a helper: " + s.cannotStart.Error()
@@ -140,7 +137,11 @@ func (s *Source) features() []model.Feature {
 		guests.Reason = model.NoPermission
 		guests.Remedy = "run as root, or with CAP_SYS_PTRACE, to see the mounts of containers"
 	}
-	return []model.Feature{start, guests}
+	if s.referenceErr != nil {
+		reference.Reason = model.NotConfigured
+		reference.Remedy = "give --fsprobe.reference a directory of a disk or of memory: " + s.referenceErr.Error()
+	}
+	return []model.Feature{start, reference, guests}
 }
 
 // Close ends the helpers. One that hangs is left to the kernel.

@@ -19,7 +19,7 @@ type Options struct {
 
 	References []string // directories to compare with, at most one local and one in memory; none: chosen
 	Mounts     []string // to probe besides those that are found: PATH, or RUNTIME/GUEST:PATH
-	Exclude    string   // mountpoints that are not listed, a regular expression for the whole path
+	Exclude    string   // mountpoints, and directories given to machines, that are left out: a regular expression for the whole path
 	ReadFiles  []string // files for tier 1
 	WriteDirs  []string // directories for tier 2
 	MaxMounts  int      // most mounts, shares included, that are probed; 0 means DefaultMaxMounts
@@ -40,7 +40,7 @@ const (
 // least bounds what may be configured.
 const (
 	leastInterval = time.Second
-	leastTimeout  = 100 * time.Millisecond
+	leastTimeout  = time.Second
 )
 
 // CheckInterval reports whether cycles may come so often.

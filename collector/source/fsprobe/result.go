@@ -56,11 +56,18 @@ func (r *result) take(s *probe.Samples, now time.Time) {
 // show gives what the result says. The figures of a cycle that is too long ago
 // are absent: they would be taken for what is.
 func (r *result) show(fresh bool) model.Probe {
-	mount, beside := r.mount, r.beside
-	p := model.Probe{Op: string(r.op), Reference: r.reference, Mount: &mount, Beside: &beside}
-	if c := &r.last; fresh && c.Pairs > 0 {
+	mount, beside, c := r.mount, r.beside, &r.last
+	p := model.Probe{Op: string(r.op), Reference: r.reference, Mount: &mount}
+	if fresh {
+		p.MountMedian = model.Some(c.MountMedian)
+	}
+	if r.reference == "" {
+		return p // there was nothing to compare with
+	}
+	p.Beside = &beside
+	if fresh && c.Pairs > 0 {
 		p.Pairs = model.Some(float64(c.Pairs))
-		p.MountMedian, p.BesideMedian = model.Some(c.MountMedian), model.Some(c.BesideMedian)
+		p.BesideMedian = model.Some(c.BesideMedian)
 		p.Ratio, p.RatioLower, p.RatioUpper = show(c.Ratio)
 		p.Added, p.AddedLower, p.AddedUpper = show(c.Added)
 	}

@@ -1,6 +1,7 @@
 package fsprobe
 
 import (
+	"slices"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -110,7 +111,7 @@ func (t *target) show(now time.Time) model.Mount {
 	for reason, n := range t.skipped {
 		m.Skipped[reason] = model.Some(float64(n))
 	}
-	m.LeftOut = append(m.LeftOut, t.left...)
+	m.LeftOut = slices.Clone(t.left)
 	m.LastSuccess = timestamp(t.success)
 	if !t.refused {
 		m.Interval = model.Some(t.interval.Seconds())
@@ -121,7 +122,7 @@ func (t *target) show(now time.Time) model.Mount {
 
 // showShare gives what is known of a directory that is given to guests.
 func (t *target) showShare(now time.Time) model.ShareProbe {
-	p := model.ShareProbe{Source: t.path, LastSuccess: timestamp(t.success)}
+	p := model.ShareProbe{Source: t.path, LastSuccess: timestamp(t.success), LeftOut: slices.Clone(t.left)}
 	p.StuckSeconds, _ = t.stuck(now)
 	for _, r := range t.results {
 		latency := r.mount

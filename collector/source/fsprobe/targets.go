@@ -99,6 +99,9 @@ func (s *Source) find(now time.Time) {
 		s.list(key{Name: m.name, path: m.path, mountID: m.mount.ID}, *m, seen, now)
 	}
 	for _, dir := range s.around.Shared {
+		if e := s.finder.exclude; e != nil && e.MatchString(dir) {
+			continue
+		}
 		s.list(key{path: dir, share: true}, found{path: dir, root: s.finder.homeRoot}, seen, now)
 	}
 	for k, t := range s.targets {
@@ -154,35 +157,29 @@ func (s *Source) drop(t *target) {
 }
 
 // admit decides what is probed where there is more than may be: what was first,
-// as long as it is there. Guests have a part of the room, and each a part of that:
-// whoever can mount in his container can mount a lot, and have all of it hang.
+// as long as it is there. What strangers decide has a part of the room, and each
+// guest a part of that: whoever can mount in his container can mount a lot, and
+// have all of it hang, and whoever can start a process can call it a machine that
+// is given directories.
 func (s *Source) admit() {
-	room, guests := s.opts.MaxMounts, max(s.opts.MaxMounts/2, 1)
-	of := make(map[model.Name]int)
-	take := func(name model.Name, foreign bool, n int) {
-		room -= n
-		if foreign {
-			of[name] += n
-			guests -= n
-		}
-	}
+	r := room{all: s.opts.MaxMounts, foreign: max(s.opts.MaxMounts/2, 1), of: make(map[model.Name]int)}
 	for name, n := range s.lingering {
-		take(name, name != (model.Name{}), n)
 		if n == 0 {
 			delete(s.lingering, name)
 		}
+		r.take(name, name != (model.Name{}), n)
 	}
 	for _, t := range s.listed {
 		if t.probed {
-			take(t.Name, t.foreign(), 1)
+			r.take(t.Name, t.foreign(), 1)
 		}
 	}
 	for _, t := range s.listed {
 		switch {
 		case t.probed:
-		case room > 0 && (!t.foreign() || guests > 0 && of[t.Name] < maxPerGuest):
+		case r.has(t):
 			t.probed = true
-			take(t.Name, t.foreign(), 1)
+			r.take(t.Name, t.foreign(), 1)
 		case !t.leftOut:
 			t.leftOut = true
 			s.dropped++
@@ -190,8 +187,32 @@ func (s *Source) admit() {
 	}
 }
 
-// foreign reports whether it is a guest's, and nobody has named it.
-func (t *target) foreign() bool { return t.Name != (model.Name{}) && !t.found.named }
+// foreign reports whether strangers decide that it is there.
+func (t *target) foreign() bool { return t.share || t.Name != (model.Name{}) && !t.found.named }
+
+// room is what is left of the places.
+type room struct {
+	all, foreign int
+	of           map[model.Name]int // that guests have
+}
+
+func (r *room) take(name model.Name, foreign bool, n int) {
+	r.all -= n
+	if foreign {
+		r.foreign -= n
+		r.of[name] += n
+	}
+}
+
+func (r *room) has(t *target) bool {
+	switch {
+	case r.all <= 0:
+		return false
+	case !t.foreign():
+		return true
+	}
+	return r.foreign > 0 && (t.share || r.of[t.Name] < maxPerGuest)
+}
 
 // maxPerGuest is how many mounts of one guest are probed that nobody has named.
 const maxPerGuest = 4
