@@ -27,24 +27,39 @@ wanted=(
 	busybox busybox-static
 	promtool prometheus
 	qemu-system-x86_64 qemu-system-x86
+	/sbin/mkfs.ext4 e2fsprogs
 	/etc/libvirt/libvirtd.conf libvirt-daemon-system
 	"/usr/lib/$(uname -m)-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so" libvirt-daemon-driver-qemu
 	virsh libvirt-clients
+	fio fio
 )
+# Up to Debian 12 it comes with QEMU; later it is a package of its own.
+[ -e /usr/lib/qemu/virtiofsd ] || wanted+=(/usr/libexec/virtiofsd virtiofsd)
 
 # A kernel for the virtual machines of the tests and the modules that they load,
-# unpacked and not installed. A release may have some of them in the kernel.
+# unpacked and not installed: the one for all hardware, because the one for clouds
+# has no 9p. A release may have some modules in the kernel.
 kernel=/var/cache/virt_exporter/vmlinuz
 modules=/var/cache/virt_exporter/modules
+kernel_package=linux-image-amd64
 modules_wanted=(
 	virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
 	virtio_blk virtio_balloon failover net_failover virtio_net
 	irqbypass rng-core ccp kvm kvm-amd
+	fuse virtiofs netfs fscache 9pnet 9pnet_virtio 9p
+	crc16 crc32c_generic libcrc32c mbcache jbd2 ext4
 )
-get_kernel() {
+# Says of what the files there were made: they are made anew when that changes.
+kernel_made=/var/cache/virt_exporter/made
+kernel_wanted="$kernel_package: ${modules_wanted[*]}"
+have_kernel() {
 	[ "$(dpkg --print-architecture)" = amd64 ] || return 0
+	[ -e "$kernel" ] && [ -e "$modules" ] && [ "$(cat "$kernel_made" 2>/dev/null)" = "$kernel_wanted" ]
+}
+get_kernel() {
 	local package dir
-	package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends: linux-image/ {print $2; exit}')
+	package=$(apt-cache depends "$kernel_package" | awk '/Depends: linux-image/ {print $2; exit}')
+	mkdir -p "$(dirname "$kernel")" || return 1
 	dir=$(mktemp -d)
 	chmod 755 "$dir"
 	unpack_kernel "$package" "$dir"
@@ -55,7 +70,7 @@ get_kernel() {
 unpack_kernel() { # errexit is off where its caller is part of a condition
 	local package=$1 dir=$2 name file
 	(cd "$dir" && apt-get download -q "$package" && dpkg -x ./*.deb tree) || return 1
-	mkdir -p "$dir/modules" "$(dirname "$kernel")" || return 1
+	mkdir "$dir/modules" || return 1
 	for name in "${modules_wanted[@]}"; do
 		file=$(find "$dir/tree" -name "$name.ko" -o -name "$name.ko.*")
 		case $file in
@@ -64,18 +79,19 @@ unpack_kernel() { # errexit is off where its caller is part of a condition
 		*.ko) cp "$file" "$dir/modules/" || return 1 ;;
 		esac
 	done
-	cp "$dir"/tree/boot/vmlinuz-* "$kernel" && rm -rf "$modules" && cp -r "$dir/modules" "$modules"
+	rm -rf "$kernel_made" "$modules" && cp -r "$dir/modules" "$modules" &&
+		cp "$dir"/tree/boot/vmlinuz-* "$kernel" && echo "$kernel_wanted" >"$kernel_made"
 }
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
 	command -v "${wanted[i]}" >/dev/null || [ -e "${wanted[i]}" ] || missing+=("${wanted[i + 1]}")
 done
-if [ ${#missing[@]} = 0 ] && [ -e "$kernel" ] && [ -e "$modules" ]; then
+if [ ${#missing[@]} = 0 ] && have_kernel; then
 	echo "== all components are there"
 	exit 0
 fi
 apt-get update -q -o DPkg::Lock::Timeout=120 || echo "== apt-get update failed: going on with the lists that are there"
-{ [ -e "$kernel" ] && [ -e "$modules" ]; } || get_kernel || echo "== no kernel can be had for the virtual machines"
+have_kernel || get_kernel || echo "== no kernel can be had for the virtual machines"
 packages=()
 for package in "${missing[@]}"; do
 	if apt-cache show "$package" >/dev/null 2>&1; then

@@ -41,7 +41,7 @@ mkdir -p build
 	failed=0
 	"$GO" test -json "${race[@]}" -timeout 10m $unit ./.ci/testsummary || failed=1
 	if [ -n "$live" ]; then
-		"$GO" test -json -p 1 -count 1 -timeout 12m $live || failed=1
+		"$GO" test -json -p 1 -count 1 -timeout 20m $live || failed=1
 	fi
 	exit $failed
 } | build/testsummary "${notes[@]}"
