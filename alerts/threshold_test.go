@@ -77,9 +77,9 @@ func recordedLimits(t *testing.T) map[limit]float64 {
 	return got
 }
 
-func TestVerdictsNeedThePairsOfTheCheck(t *testing.T) {
+func TestAlertsNeedThePairsOfTheTable(t *testing.T) {
 	for _, r := range readRules(t) {
-		if !strings.HasPrefix(r.name, "VirtFsOverhead") {
+		if !strings.Contains(r.text, "virt_fs:overhead_") || !r.alert {
 			continue
 		}
 		if want := "virt_fs:probe_pairs:recent >= " + strconv.Itoa(threshold.MinPairs) + "\n"; !strings.Contains(r.text, want) {
