@@ -94,12 +94,12 @@ func proberRows() []row[model.Mount] {
 			values: func(m *model.Mount, s *series) { s.add(m.StuckSeconds) },
 		},
 		{
-			name: "virt_fs_probe_stuck_info", typ: gauge, labels: []string{"op", "state", "wchan"},
-			help: "Where an operation that is not answered waits, always 1: the state of the helper process and the kernel function that it sleeps in, where that may be read. An empty op is getting to the mount.",
+			name: "virt_fs_probe_stuck_info", typ: gauge, labels: []string{"op", "reference", "state", "wchan"},
+			help: "Where an operation that is not answered waits, always 1: the state of the helper process and the kernel function that it sleeps in, where that may be read. An empty op is getting to the mount. Where a reference is named it may be that which hangs: a second mount that is stuck beside it tells.",
 			from: "/proc/PID/stat, /proc/PID/wchan of the helper process",
 			values: func(m *model.Mount, s *series) {
 				if m.Stuck != nil {
-					s.add1(m.Stuck.Op, m.Stuck.State, m.Stuck.Channel)
+					s.add1(m.Stuck.Op, m.Stuck.Reference, m.Stuck.State, m.Stuck.Channel)
 				}
 			},
 		},

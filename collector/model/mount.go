@@ -47,9 +47,10 @@ type Probe struct {
 
 // Stuck says where an operation that is not answered waits.
 type Stuck struct {
-	Op      string
-	State   string // of the helper process: D, S, R, …
-	Channel string // the kernel function that it sleeps in; empty where it may not be read
+	Op        string
+	Reference string // beside which it is done: that may be what hangs; empty for the mount alone
+	State     string // of the helper process: D, S, R, …
+	Channel   string // the kernel function that it sleeps in; empty where it may not be read
 }
 
 // LeftOut is an operation that could not be done. An empty Op is all of them, and
@@ -57,7 +58,6 @@ type Stuck struct {
 type LeftOut struct {
 	Op, Reference string
 	Reason        Skip
-	Err           string // for the log
 }
 
 // Skip is a reason for which a cycle or an operation was left out. What was left

@@ -18,6 +18,7 @@ func (s *Source) cycle(t *target, release func()) {
 	if err != nil {
 		s.end(t, nil, func() {
 			t.skip(model.SkipError)
+			t.looks = false // it counts as one that measured: not again at once
 			t.pace(s.opts.Interval, 0, s.jitter())
 		})
 		return
@@ -27,7 +28,14 @@ func (s *Source) cycle(t *target, release func()) {
 		return
 	}
 	began := time.Now()
-	s.note(func() { t.waits.begins("", h.PID(), began) })
+	var again bool
+	s.note(func() {
+		again = t.waits.times > 0
+		t.waits.begins("", h.PID(), began)
+	})
+	if again {
+		release() // who did not answer before is waited for by nobody
+	}
 	timer := time.AfterFunc(patient, release)
 	defer timer.Stop()
 	for {
@@ -63,7 +71,10 @@ func (s *Source) ask(t *target) probe.Request {
 	}
 	r := t.request
 	if t.looks {
-		r.Pairs, r.Warmup, r.References, r.ReadFile, r.WriteDir = 1, 0, nil, "", ""
+		r.Pairs, r.Warmup, r.References = 1, 0, nil
+		if t.waits.times == 0 {
+			r.ReadFile, r.WriteDir = "", ""
+		}
 	}
 	return r
 }
@@ -126,11 +137,16 @@ func (s *Source) hear(t *target, a *probe.Answer, pid int, now time.Time) (ended
 	defer s.mu.Unlock()
 	if a.Begin == nil {
 		t.waited += t.waits.age(now)
-		t.waits.answered()
+		// After a helper was killed all must be answered: it was one operation that
+		// was not, and not the first.
+		if t.waits.times == 0 || a.End != nil {
+			t.waits.answered()
+		}
 	}
 	switch {
 	case a.Begin != nil:
 		t.waits.begins(a.Begin.Op, pid, now)
+		t.waits.reference = a.Begin.Reference
 		if a.Begin.Thread != 0 {
 			t.waits.tid = a.Begin.Thread
 		}
@@ -138,7 +154,9 @@ func (s *Source) hear(t *target, a *probe.Answer, pid int, now time.Time) (ended
 		t.account(time.Duration(a.End.CPU))
 		return true
 	case t.looks && a.Samples != nil:
-		t.refused = false
+		if t.refused {
+			t.refused, t.measure = false, now
+		}
 	case t.looks:
 	case a.Samples != nil && order(a.Samples.Op) >= 0 && len(a.Samples.Mount) > 0:
 		t.resultOf(a.Samples.Op, a.Samples.Reference).take(a.Samples, now)
@@ -155,7 +173,7 @@ func (s *Source) hear(t *target, a *probe.Answer, pid int, now time.Time) (ended
 func (s *Source) leave(t *target, skip *probe.Skip) {
 	reason := skipOf(skip.Reason)
 	t.skip(reason)
-	t.left = append(t.left, model.LeftOut{Op: string(skip.Op), Reference: skip.Reference, Reason: reason, Err: skip.Err})
+	t.left = append(t.left, model.LeftOut{Op: string(skip.Op), Reference: skip.Reference, Reason: reason})
 	s.stale = s.stale || reason == model.SkipVanished || reason == model.SkipReplaced
 	if skip.Op == "" && skip.Reference == "" {
 		t.refused = reason == model.SkipPermission || reason == model.SkipNotSupported
@@ -180,6 +198,7 @@ func (s *Source) lose(t *target, h Helper) {
 	s.end(t, nil, func() {
 		t.waits.answered()
 		t.skip(model.SkipError)
+		t.looks = false // it counts as one that measured: not again at once
 		t.pace(s.opts.Interval, 0, s.jitter())
 	})
 }
@@ -189,6 +208,9 @@ func (s *Source) lose(t *target, h Helper) {
 func (s *Source) kill(t *target, h Helper) {
 	s.note(func() {
 		t.waits.times++
+		if !t.looks {
+			t.measure = time.Now().Add(s.opts.Interval) // it may be the reference that hangs
+		}
 		t.waits.over = min(2*max(t.waits.over, s.opts.Timeout), max(longest, s.opts.Timeout))
 	})
 	h.Stop(0)
@@ -205,12 +227,17 @@ func (s *Source) kill(t *target, h Helper) {
 // costs a start.
 const longest = time.Minute
 
-// end ends a cycle. h is the helper that lives on, if there is one.
+// end ends a cycle. h is the helper that lives on, if there is one and it is of
+// use.
 func (s *Source) end(t *target, h Helper, change func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if h == nil {
+	switch {
+	case h == nil:
 		t.forget()
+	case t.refused: // it is asked again in a while, by another
+		t.forget()
+		s.cycles.Go(func() { h.Stop(grace) })
 	}
 	change()
 	t.running = false

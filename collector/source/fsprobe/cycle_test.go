@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -421,6 +423,78 @@ func TestFilesBelowASharedDirectoryAreProbedThere(t *testing.T) {
 		// The other directory is on the disk, which is then probed as well.
 		if len(r.Mounts) != 1 || r.Mounts[0].Mountpoint != "/" || len(r.Mounts[0].Probes) != 7 {
 			t.Errorf("mounts %+v", r.Mounts)
+		}
+	})
+}
+
+// What a hang brings, no processes and no memory, must not have the source try
+// again and again.
+func TestHelperThatCannotBeReplacedIsNotTriedAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mounts := &fakeprobe.Mounts{}
+		tries, full := 0, false
+		h := open(t, mounts, rootLine+vfsLine, func(o *fsprobe.Options) {
+			o.Start = func(name string) (fsprobe.Helper, error) {
+				if tries++; full {
+					return nil, syscall.EAGAIN
+				}
+				return mounts.Start(name)
+			}
+		})
+		h.after(15 * time.Second)
+		full = true
+		mounts.Hang("/mnt/vfs", false)
+		h.after(10 * time.Minute)
+		if tries > 20 {
+			t.Errorf("%d tries in ten minutes", tries)
+		}
+		mounts.Resume("/mnt/vfs")
+	})
+}
+
+func TestMountThatBeginsToRefuseShowsNoFiguresOfBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var refuses atomic.Bool
+		h := open(t, &fakeprobe.Mounts{Skip: func(_ string, op probe.Op) probe.Skip {
+			if op == "" && refuses.Load() {
+				return probe.Skip{Reason: "permission"}
+			}
+			return probe.Skip{}
+		}}, rootLine+vfsLine)
+		h.after(15 * time.Second)
+		refuses.Store(true)
+		h.after(2 * time.Minute)
+		m := h.mount("/mnt/vfs")
+		if m.Probes[0].Ratio != (model.Opt{}) || m.Interval != (model.Opt{}) || h.mounts.Living("/mnt/vfs") != 0 {
+			t.Errorf("it lets nobody in: %+v, %d helpers", m, h.mounts.Living("/mnt/vfs"))
+		}
+		refuses.Store(false)
+		h.after(12 * time.Minute)
+		if m := h.mount("/mnt/vfs"); m.Probes[0].Ratio == (model.Opt{}) || m.Interval == (model.Opt{}) {
+			t.Errorf("it lets us in again: %+v", m)
+		}
+	})
+}
+
+// A lock, or a server whose disk is full, may hang in writing alone.
+func TestHangInOneOperationIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, &fakeprobe.Mounts{}, rootLine+vfsLine, func(o *fsprobe.Options) { o.WriteDirs = []string{"/mnt/vfs/dir"} })
+		h.after(15 * time.Second)
+		started := h.mounts.Started()
+		h.mounts.HangIn("/mnt/vfs", probe.Create)
+		h.after(5 * time.Minute)
+		m := h.mount("/mnt/vfs")
+		if age := value(t, "age", m.StuckSeconds); age < 200 || m.Stuck == nil || m.Stuck.Op != "create" {
+			t.Errorf("after five minutes it is stuck for %v s in %+v", age, m.Stuck)
+		}
+		if n := h.mounts.Started() - started; n > 10 {
+			t.Errorf("%d helpers were started", n)
+		}
+		h.mounts.Resume("/mnt/vfs")
+		h.after(3 * time.Second)
+		if age := value(t, "age", h.mount("/mnt/vfs").StuckSeconds); age != 0 {
+			t.Errorf("it is back, and stuck for %v s", age)
 		}
 	})
 }

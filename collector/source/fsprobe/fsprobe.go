@@ -24,6 +24,7 @@ type Source struct {
 	closed      bool
 	finder      *finder
 	around      source.Surroundings
+	surrounded  bool // it was told what is around
 	targets     map[key]*target
 	listed      []*target          // in the order in which they were found
 	lingering   map[model.Name]int // helpers of mounts that are gone, by whose they were
@@ -87,6 +88,8 @@ func (s *Source) Surrounded(around source.Surroundings) {
 	defer s.mu.Unlock()
 	changed := !slices.Equal(s.around.Shared, around.Shared) || !maps.Equal(s.around.Containers, around.Containers)
 	s.around = around
+	changed = changed || !s.surrounded
+	s.surrounded = true
 	if changed {
 		s.stale = true
 		s.wake()

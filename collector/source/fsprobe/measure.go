@@ -132,6 +132,7 @@ func (m *Measured) listen(h Helper, timeout time.Duration) error {
 			return err
 		case a.Begin != nil:
 			t.waits.begins(a.Begin.Op, h.PID(), now)
+			t.waits.reference = a.Begin.Reference
 			if a.Begin.Thread != 0 {
 				t.waits.tid = a.Begin.Thread
 			}

@@ -194,7 +194,7 @@ func (s *namespaces) keepMounts(ns *namespace, f *finder, all []kernel.Mount, ro
 		if id, ok := f.listed(&mounts[i]); ok {
 			if len(ns.found) == maxGuestMounts {
 				f.dropped++
-				break
+				continue
 			}
 			ns.found = append(ns.found, found{name: ns.name, root: root, mount: keepMount(mounts[i]), id: id})
 		}

@@ -23,7 +23,7 @@ func (t *target) stuck(now time.Time) (model.Opt, *model.Stuck) {
 		}
 	}
 	where := t.waits.last
-	where.Op = string(t.waits.op)
+	where.Op, where.Reference = string(t.waits.op), t.waits.reference
 	return model.Some(age.Seconds()), &where
 }
 

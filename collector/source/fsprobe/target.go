@@ -49,13 +49,14 @@ type target struct {
 
 // waiting is the operation that is not answered.
 type waiting struct {
-	op    probe.Op
-	since time.Time     // zero while all are answered
-	times int           // helpers that were killed for it
-	last  model.Stuck   // where it was last seen
-	pid   int           // of the helper that waits, 0 for none
-	tid   int           // of its thread that does
-	over  time.Duration // how long the next helper may take
+	op        probe.Op
+	reference string        // beside which
+	since     time.Time     // zero while all are answered
+	times     int           // helpers that were killed for it
+	last      model.Stuck   // where it was last seen
+	pid       int           // of the helper that waits, 0 for none
+	tid       int           // of its thread that does
+	over      time.Duration // how long the next helper may take
 }
 
 // begins notes that an operation has begun. One that an earlier helper has begun,
@@ -91,7 +92,7 @@ const most = 2 * time.Second
 
 // fresh reports whether a cycle at such a time still says how it is.
 func (t *target) fresh(at, now time.Time) bool {
-	return !at.IsZero() && now.Sub(at) <= 3*t.interval+late
+	return !t.refused && !at.IsZero() && now.Sub(at) <= 3*t.interval+late
 }
 
 // show gives what is known of a mount.

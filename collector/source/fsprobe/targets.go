@@ -49,8 +49,8 @@ func (s *Source) newFinder() (*finder, error) {
 // given to machines is probed there.
 func (s *Source) nameHolders() {
 	files := slices.Concat(s.opts.ReadFiles, s.opts.WriteDirs)
-	if len(files) == 0 {
-		return
+	if len(files) == 0 || !s.surrounded && time.Since(s.began) < firstWithin {
+		return // what is given to machines is told in a moment
 	}
 	own, err := s.finder.own()
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Source) admit() {
 		r.take(name, name != (model.Name{}), n)
 	}
 	for _, t := range s.listed {
-		if t.probed {
+		if t.probed && !t.refused {
 			r.take(t.Name, t.foreign(), 1)
 		}
 	}

@@ -175,7 +175,11 @@ func TestSamplesOfAHelperCostLittle(t *testing.T) {
 	slices.Sort(costs)
 	cost := time.Duration(costs[len(costs)/2])
 	t.Logf("%v of CPU for each cycle", cost)
-	if cost > 20*time.Millisecond {
+	most := 20 * time.Millisecond
+	if raced {
+		most *= 3
+	}
+	if cost > most {
 		t.Errorf("a cycle costs %v of CPU", cost)
 	}
 }
