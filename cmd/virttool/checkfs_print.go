@@ -27,17 +27,17 @@ func (v verdict) String() string { return [...]string{"not judged", "ok", "high"
 
 func (v verdict) exitCode() int { return [...]int{0, 0, exitWarning, exitCritical}[v] }
 
-// checked is one line of the answer. Bounds are left out where there are too few
+// checked is one line of the answer. Bounds are null where there are too few
 // pairs for them.
 type checked struct {
 	Op               string   `json:"op"`
 	Reference        string   `json:"reference"`
 	Ratio            float64  `json:"ratio"`
-	RatioLower       *float64 `json:"ratio_lower,omitempty"`
-	RatioUpper       *float64 `json:"ratio_upper,omitempty"`
+	RatioLower       *float64 `json:"ratio_lower"`
+	RatioUpper       *float64 `json:"ratio_upper"`
 	AddedSeconds     float64  `json:"added_seconds"`
-	AddedLower       *float64 `json:"added_seconds_lower,omitempty"`
-	AddedUpper       *float64 `json:"added_seconds_upper,omitempty"`
+	AddedLower       *float64 `json:"added_seconds_lower"`
+	AddedUpper       *float64 `json:"added_seconds_upper"`
 	MountSeconds     float64  `json:"mount_seconds"`
 	ReferenceSeconds float64  `json:"reference_seconds"`
 	Pairs            int      `json:"pairs"`

@@ -71,7 +71,7 @@ func (s *Source) ask(t *target) probe.Request {
 	}
 	r := t.request
 	if t.looks {
-		r.Pairs, r.Warmup, r.References = 1, 0, nil
+		r.Pairs, r.Warmup, r.Gap, r.References = 1, 0, 0, nil
 		if t.waits.times == 0 {
 			r.ReadFile, r.WriteDir = "", ""
 		}

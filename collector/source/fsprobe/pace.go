@@ -11,9 +11,10 @@ const (
 	oneIn   = 20
 	slowest = 10 * time.Minute
 
-	// lookEvery is how often a mount is at least looked at while it is measured
-	// seldom: whether it hangs is to be known soon.
-	lookEvery = 10 * time.Second
+	// lookEvery is how often a mount is looked at while it is measured seldom:
+	// whether it hangs is to be known soon. To look costs up to 9 ms where caches
+	// are cold, which is a part of the budget too.
+	lookEvery = time.Minute
 
 	// jitterPart is how much earlier or later than its interval a cycle may come:
 	// hosts that were started at once must not ask one server at once.
