@@ -498,3 +498,14 @@ func TestHangInOneOperationIsReported(t *testing.T) {
 		}
 	})
 }
+
+func TestFeaturesThatNothingHasTriedAreNotGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, &fakeprobe.Mounts{}, rootLine)
+		for _, f := range h.read().Features {
+			if f.Name == "fs_probe" || f.Name == "fs_reference" {
+				t.Errorf("without a mount there is the feature %+v", f)
+			}
+		}
+	})
+}

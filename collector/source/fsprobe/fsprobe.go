@@ -144,6 +144,9 @@ func (s *Source) features() []model.Feature {
 		reference.Reason = model.NotConfigured
 		reference.Remedy = "give --fsprobe.reference a directory of a disk or of memory: " + s.referenceErr.Error()
 	}
+	if len(s.listed) == 0 {
+		return []model.Feature{guests} // the others were not tried
+	}
 	return []model.Feature{start, reference, guests}
 }
 
