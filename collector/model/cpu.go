@@ -27,9 +27,21 @@ type CPU struct {
 	LimitCores Opt // smallest quota over its levels; absent when unlimited
 	Weight     Opt // 100 is the default, also where the kernel counts shares
 	CPUs       Opt // vCPUs; for a container the CPUs of its effective cpuset
+
+	// Allowed are the CPUs of this machine that its threads may run on. It is not
+	// exposed but tells who may have been in whose way.
+	Allowed CPUSet
 }
 
-// Stolen is a part of a guest's steal.
+// Blame is what kept a guest waiting, by cause. It is filled in where readings
+// are merged; a part that is nil was not estimated.
+type Blame struct {
+	Steal       []Stolen // its increases sum to the increase of CPU.Steal
+	IOStall     []Stolen // … of Pressure.IOWaiting
+	MemoryStall []Stolen // … of Pressure.MemoryWaiting
+}
+
+// Stolen is a part of a guest's steal, or of another stall.
 type Stolen struct {
 	Cause   Cause
 	Culprit string // Name.String of a neighbour, the unit of a system cause
@@ -42,9 +54,19 @@ type Cause string
 
 // Causes of steal, io stall and memory stall.
 const (
+	CauseNeighbour   Cause = "neighbour"   // another guest, which the culprit names
+	CauseSelf        Cause = "self"        // its own other threads, its helpers, the guests inside or around it
+	CauseSystem      Cause = "system"      // a service or slice of the host, which the culprit names
+	CauseHypervisor  Cause = "hypervisor"  // this machine's own CPU was taken away
 	CauseThrottle    Cause = "throttle"    // a quota on it or above it
+	CauseLimit       Cause = "limit"       // a cap on its I/O
+	CauseDevice      Cause = "device"      // the disk was slow though nobody else used it
+	CauseOwnLimit    Cause = "own_limit"   // its own memory limit, or one above it
 	CauseUnexplained Cause = "unexplained" // an honest rest
 )
+
+// OtherCulprits is the culprit that stands for those beyond the number that a guest names.
+const OtherCulprits = "other"
 
 // Method says how a cause was found.
 type Method string

@@ -57,6 +57,9 @@ type Guest struct {
 	// hypervisor's monitor could be asked in the last reading.
 	Migrating, MonitorAnswers Opt
 
+	// Blame is filled in where readings are merged.
+	Blame Blame
+
 	// Within is the path of the cgroup in which its processes run, for finding
 	// the guest around it. It is not exposed.
 	Within string

@@ -19,6 +19,18 @@ type Node struct {
 	VCPUsAllocated  Opt
 	MemoryAllocated Opt // bytes
 	OOMKills        Opt
+
+	// Disks are the machine's whole disks. They are not exposed but tell whose I/O
+	// was in whose way.
+	Disks []NodeDisk
+}
+
+// NodeDisk is a whole disk of this machine and what everybody did to it, from
+// /proc/diskstats.
+type NodeDisk struct {
+	Device      string // as DeviceIO names it
+	Read, Write Operations
+	Busy        Opt // seconds in which a request was under way
 }
 
 // Role says what a machine is.

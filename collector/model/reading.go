@@ -4,6 +4,7 @@ package model
 type Reading struct {
 	Guests   []Guest // nil from a source that lists none, not even on a full host
 	Partial  bool    // there may be more guests, which the source is not let see
+	Units    []Unit  // cgroups of the host that are no guest's
 	Node     *Node   // nil from a source that does not look at the machine itself
 	Features []Feature
 

@@ -1,0 +1,108 @@
+package blame
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// account splits a total that grows, by cause and culprit. What is put into it is
+// never lost: culprits beyond the number that is named are added up as others.
+type account struct {
+	parts []part
+	most  int // culprits that are named
+}
+
+// part is what one culprit, or a cause without any, has to answer for.
+type part struct {
+	cause   model.Cause
+	culprit string
+	seconds float64
+	recent  float64 // the same, less and less of what is long ago
+	at      time.Duration
+}
+
+// halfLife is how fast culprits are forgiven while it is decided who is named.
+const halfLife = 5 * time.Minute
+
+// add puts seconds on a cause and its culprit. A new culprit takes the place of a
+// named one only when that one has done less than half as much lately.
+func (a *account) add(now time.Duration, cause model.Cause, culprit string, seconds float64) {
+	if seconds <= 0 {
+		return
+	}
+	p := a.find(cause, culprit)
+	if p == nil && culprit != "" && culprit != model.OtherCulprits && a.named() >= a.most {
+		if least := a.least(now); least.recent*2 < seconds {
+			*least = part{cause: cause, culprit: culprit, at: now}
+			p = least
+		} else {
+			cause, culprit = model.CauseNeighbour, model.OtherCulprits
+			p = a.find(cause, culprit)
+		}
+	}
+	if p == nil {
+		a.parts = append(a.parts, part{cause: cause, culprit: culprit, at: now})
+		p = &a.parts[len(a.parts)-1]
+	}
+	p.decay(now)
+	p.seconds += seconds
+	p.recent += seconds
+}
+
+func (a *account) find(cause model.Cause, culprit string) *part {
+	for i := range a.parts {
+		if p := &a.parts[i]; p.cause == cause && p.culprit == culprit {
+			return p
+		}
+	}
+	return nil
+}
+
+// named counts the culprits that have a place of their own.
+func (a *account) named() int {
+	n := 0
+	for i := range a.parts {
+		if c := a.parts[i].culprit; c != "" && c != model.OtherCulprits {
+			n++
+		}
+	}
+	return n
+}
+
+// least returns the named culprit that has done least lately. There is one.
+func (a *account) least(now time.Duration) *part {
+	var least *part
+	for i := range a.parts {
+		p := &a.parts[i]
+		if p.culprit == "" || p.culprit == model.OtherCulprits {
+			continue
+		}
+		p.decay(now)
+		if least == nil || p.recent < least.recent {
+			least = p
+		}
+	}
+	return least
+}
+
+func (p *part) decay(now time.Duration) {
+	for ; now-p.at >= halfLife; p.at += halfLife {
+		p.recent /= 2
+	}
+}
+
+// append appends what each part has come to, in an order that does not change
+// from reading to reading.
+func (a *account) append(dst []model.Stolen) []model.Stolen {
+	slices.SortStableFunc(a.parts, func(x, y part) int {
+		return cmp.Or(cmp.Compare(x.cause, y.cause), cmp.Compare(x.culprit, y.culprit))
+	})
+	for i := range a.parts {
+		p := &a.parts[i]
+		dst = append(dst, model.Stolen{Cause: p.cause, Culprit: p.culprit, Method: model.Estimated, Seconds: p.seconds})
+	}
+	return dst
+}
