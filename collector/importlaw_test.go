@@ -51,8 +51,8 @@ var clients = []struct{ module, dirs, reason string }{
 	{"github.com/prometheus/exporter-toolkit", "cmd/*", "TLS, basic auth, systemd sockets and the landing page"},
 	{"github.com/go-kit/log", "cmd/*", "the sink behind log/slog; call sites use slog"},
 	{"github.com/tjhop/slog-gokit", "cmd/*", "joins slog to that sink"},
-	{"github.com/prometheus/common", "cmd/* collector", "the version, and the exposition's formats"},
-	{"github.com/prometheus/client_golang", "cmd/* collector", "below the table of families nothing knows metrics"},
+	{"github.com/prometheus/common", "cmd/* collector alerts/engine", "the version, and the exposition's formats; the names and durations of Prometheus' configuration"},
+	{"github.com/prometheus/client_golang", "cmd/* collector alerts/engine", "below the table of families nothing knows metrics; the rule engine registers its own"},
 	{"github.com/prometheus/client_model", "collector", "the messages of the exposition"},
 	{"google.golang.org/protobuf", "collector", "the exposition keeps its messages from scrape to scrape"},
 	{"golang.org/x/tools", "fixtures/hostfs", "txtar: one file for a whole fake host, whose file names a module may not hold"},
@@ -67,6 +67,7 @@ var clients = []struct{ module, dirs, reason string }{
 	{"github.com/vmware/govmomi", "collector/source/vsphere", "a remote client, with credentials: never on every host"},
 	{"github.com/prometheus/prometheus", "alerts/engine", "28 MB that only the alerter carries"},
 	{"github.com/prometheus/alertmanager", "alerts/engine", "its API client"},
+	{"go.yaml.in/yaml/v3", "alerts/engine", "tells on which line of a configuration or rule file a mistake is"},
 	{"github.com/grafana/grafana-foundation-sdk/go", "dashboards/*", "generates the dashboards"},
 	{"github.com/hanwen/go-fuse/v2", "fixtures/fusefs", "a file system whose delays and hangs the tests choose"},
 }

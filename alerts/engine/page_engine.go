@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"math"
+	"time"
+
+	"github.com/prometheus/prometheus/model/timestamp"
+)
+
+// pages puts together what the pages and the API read of the engine.
+func (e *Engine) pages() *pages {
+	return &pages{
+		api: &api{
+			query:         e.query,
+			storage:       e.storage,
+			parser:        e.parser,
+			targets:       e.scrape,
+			alertmanagers: e.notify,
+			rules:         e.rules,
+			status:        statusInfo{hostname: e.cfg.Hostname, started: time.Now().UTC(), retention: e.cfg.Retention},
+			logger:        e.logger,
+			now:           time.Now,
+		},
+		logger:    e.logger,
+		template:  parsePages(),
+		ready:     e.Ready,
+		reload:    e.Reload,
+		dataSince: e.dataSince,
+		inner:     e.troubles,
+	}
+}
+
+// dataSince returns when the oldest sample was taken; false without any.
+func (e *Engine) dataSince() (time.Time, bool) {
+	ms, err := e.db.StartTime()
+	if err != nil || ms == math.MaxInt64 {
+		return time.Time{}, false
+	}
+	return timestamp.Time(ms), true
+}
+
+// troubles returns what is wrong with the disk and with Alertmanagers.
+func (e *Engine) troubles() []trouble {
+	var list []trouble
+	if e.space.full.Load() {
+		list = append(list, trouble{"The disk is full", text(errNoSpace.Error())})
+	}
+	for _, d := range e.Deliveries() {
+		if d.Err != nil {
+			list = append(list, trouble{"Alertmanager not reachable: " + text(d.URL), text(d.Err.Error())})
+		}
+	}
+	return list
+}

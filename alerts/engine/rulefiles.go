@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
+
+	"github.com/virt-exporter/virt_exporter/alerts"
+)
+
+// bundledPrefix begins the identifiers of bundled rule files, which no absolute
+// path does.
+const bundledPrefix = "bundled/"
+
+// loader gives the rule manager its files: bundled ones from within the program,
+// others from disk.
+type loader struct {
+	bundled fs.FS
+	parser  parser.Parser
+	logger  *slog.Logger
+}
+
+// Load implements rules.GroupLoader. Its errors name file, line and column.
+func (l loader) Load(id string, ignoreUnknown bool, scheme model.ValidationScheme) (*rulefmt.RuleGroups, []error) {
+	content, err := l.content(id)
+	if err != nil {
+		return nil, []error{fmt.Errorf("reading rule file %s: %w", id, err)}
+	}
+	groups, errs := rulefmt.Parse(content, ignoreUnknown, scheme, l.parser, l.logger)
+	for i := range errs {
+		errs[i] = fmt.Errorf("%s: %w", id, withLine(errs[i], content))
+	}
+	return groups, errs
+}
+
+// Parse implements rules.GroupLoader.
+func (l loader) Parse(query string) (parser.Expr, error) {
+	return l.parser.ParseExpr(query)
+}
+
+func (l loader) content(id string) ([]byte, error) {
+	if name, ok := strings.CutPrefix(id, bundledPrefix); ok {
+		return fs.ReadFile(l.bundled, name)
+	}
+	return os.ReadFile(id)
+}
+
+// bundledFiles returns the identifiers of the bundled rule files.
+func bundledFiles(files fs.FS) ([]string, error) {
+	names, err := fs.Glob(files, "*.rules.yml")
+	if err != nil {
+		return nil, err
+	}
+	for i := range names {
+		names[i] = bundledPrefix + names[i]
+	}
+	return names, nil
+}
+
+// userFiles resolves globs to absolute paths, each once and in order. A pattern
+// that can match but one file must match it: a missing file is a mistake, an empty
+// directory of rules is not.
+func userFiles(globs []string) ([]string, error) {
+	var files []string
+	for _, g := range globs {
+		names, err := filepath.Glob(g)
+		if err != nil {
+			return nil, fmt.Errorf("rule files %q: %w", g, err)
+		}
+		if len(names) == 0 && !strings.ContainsAny(g, `*?[\`) {
+			return nil, fmt.Errorf("rule file %s: %w", g, fs.ErrNotExist)
+		}
+		for _, name := range names {
+			abs, err := filepath.Abs(name)
+			if err != nil {
+				return nil, fmt.Errorf("rule file %s: %w", name, err)
+			}
+			files = append(files, abs)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
+}
+
+// ruleSet is what a configuration evaluates.
+type ruleSet struct {
+	files  []string // identifiers for the loader
+	groups []rulefmt.RuleGroup
+}
+
+func (s ruleSet) count() int {
+	n := 0
+	for _, g := range s.groups {
+		n += len(g.Rules)
+	}
+	return n
+}
+
+// ruleSet reads and checks every rule file. What is wrong in any of them is in
+// the error, each with its file and line.
+func (l loader) ruleSet(bundled bool, globs []string) (ruleSet, error) {
+	var s ruleSet
+	if bundled {
+		names, err := bundledFiles(l.bundled)
+		if err != nil {
+			return ruleSet{}, fmt.Errorf("finding the bundled rules: %w", err)
+		}
+		s.files = names
+	}
+	names, err := userFiles(globs)
+	if err != nil {
+		return ruleSet{}, err
+	}
+	s.files = append(s.files, names...)
+	var wrong []error
+	for _, id := range s.files {
+		groups, errs := l.Load(id, false, model.UTF8Validation)
+		if len(errs) > 0 {
+			wrong = append(wrong, errs...)
+			continue
+		}
+		s.groups = append(s.groups, groups.Groups...)
+	}
+	return s, errors.Join(wrong...)
+}
+
+func newLoader(p parser.Parser, logger *slog.Logger) loader {
+	return loader{bundled: alerts.Rules(), parser: p, logger: logger}
+}

@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/model/exemplar"
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/util/compression"
+)
+
+const (
+	stripes       = 256      // locks of the head: a small one needs few
+	walSegment    = 16 << 20 // bytes
+	chunkBuffer   = 64 << 10 // bytes; the least there may be
+	minFree       = 64 << 20 // bytes that must be free for samples to be stored
+	spaceInterval = 5 * time.Second
+	// outOfOrder is how far a clock may be set back: older samples than a series
+	// already has are stored then too, instead of none until time has caught up.
+	outOfOrder = 24 * time.Hour
+)
+
+var errNoSpace = errors.New("the data directory's file system is full: samples are not stored")
+
+// openDB opens or makes the data directory.
+func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.DB, error) {
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	o := tsdb.DefaultOptions()
+	o.RetentionDuration = cfg.Retention.Milliseconds()
+	o.MaxBytes = cfg.RetentionSize
+	o.MaxBlockDuration = max(o.MinBlockDuration, o.RetentionDuration/10)
+	o.StripeSize = stripes
+	o.WALSegmentSize = walSegment
+	o.WALCompression = compression.Snappy
+	o.HeadChunksWriteBufferSize = chunkBuffer
+	o.OutOfOrderTimeWindow = outOfOrder.Milliseconds()
+	db, err := tsdb.Open(cfg.DataDir, logger, reg, o, nil)
+	if err == nil {
+		return db, nil
+	}
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, fmt.Errorf("opening the data directory %s: another process uses it: %w", cfg.DataDir, err)
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, os.ErrPermission) {
+		return nil, fmt.Errorf("opening the data directory %s: %w", cfg.DataDir, err)
+	}
+	return nil, fmt.Errorf("opening the data directory %s: %w; to start without its history, move it away", cfg.DataDir, err)
+}
+
+// space watches the file system of the data directory. The head of a TSDB ends
+// the process where it cannot write a chunk, so nothing is appended long before.
+type space struct {
+	dir  string
+	need uint64
+	full atomic.Bool
+}
+
+// look measures what is free, and says whether that changed the state.
+func (s *space) look() (changed bool, err error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(filepath.Clean(s.dir), &st); err != nil {
+		return false, fmt.Errorf("measuring free space of %s: %w", s.dir, err)
+	}
+	full := st.Bavail*uint64(st.Bsize) < s.need
+	return s.full.Swap(full) != full, nil
+}
+
+func (s *space) watch(ctx context.Context, logger *slog.Logger) {
+	tick := time.NewTicker(spaceInterval)
+	defer tick.Stop()
+	for {
+		changed, err := s.look()
+		switch {
+		case err != nil:
+			logger.Warn("Free space is not known", "err", err)
+		case changed && s.full.Load():
+			logger.Error("Samples are not stored, and alerts are blind", "err", errNoSpace, "dir", s.dir, "need_bytes", s.need)
+		case changed:
+			logger.Info("Samples are stored again", "dir", s.dir)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// guarded is a storage that takes nothing while its file system is full.
+type guarded struct {
+	storage.Storage
+	space *space
+}
+
+// Appender implements storage.Appendable. Rules append through it. What they add
+// is dropped without a word: each would have one at every evaluation, and the log
+// shares the disk.
+func (g guarded) Appender(ctx context.Context) storage.Appender {
+	if g.space.full.Load() {
+		return dropper{}
+	}
+	return g.Storage.Appender(ctx)
+}
+
+// AppenderV2 implements storage.AppendableV2. Scrapes append through it, and fail
+// with their first sample, so that the target shows why.
+func (g guarded) AppenderV2(ctx context.Context) storage.AppenderV2 {
+	if g.space.full.Load() {
+		return refuser{}
+	}
+	return g.Storage.AppenderV2(ctx)
+}
+
+type refuser struct{}
+
+func (refuser) Append(storage.SeriesRef, labels.Labels, int64, int64, float64, *histogram.Histogram, *histogram.FloatHistogram, storage.AOptions) (storage.SeriesRef, error) {
+	return 0, errNoSpace
+}
+func (refuser) Commit() error   { return nil }
+func (refuser) Rollback() error { return nil }
+
+type dropper struct{ storage.Appender }
+
+func (dropper) SetOptions(*storage.AppendOptions) {}
+
+func (dropper) Append(storage.SeriesRef, labels.Labels, int64, float64) (storage.SeriesRef, error) {
+	return 0, nil
+}
+
+func (dropper) AppendHistogram(storage.SeriesRef, labels.Labels, int64, *histogram.Histogram, *histogram.FloatHistogram) (storage.SeriesRef, error) {
+	return 0, nil
+}
+
+func (dropper) AppendExemplar(storage.SeriesRef, labels.Labels, exemplar.Exemplar) (storage.SeriesRef, error) {
+	return 0, nil
+}
+
+func (dropper) Commit() error   { return nil }
+func (dropper) Rollback() error { return nil }

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/virt-exporter/virt_exporter/alerts/engine"
+)
+
+const (
+	// defaultAddress is all interfaces, as with the exporter, on the port after its.
+	defaultAddress = ":9972"
+	// defaultExporter is the exporter on the same machine.
+	defaultExporter = "http://127.0.0.1:9971/metrics"
+	// defaultDataDir is for whoever tries the program: a service has a state
+	// directory.
+	defaultDataDir = "virt_alerter-data"
+)
+
+// errAnswered says that the command line asked for help or the version and has
+// its answer.
+var errAnswered = errors.New("answered")
+
+// options is what the command line says.
+type options struct {
+	engine         engine.Config
+	externalLabels []string
+	lifecycle      bool
+	checkOnly      bool
+	web            *web.FlagConfig
+	logLevel       string
+	logFormat      string
+}
+
+// parseFlags reads the command line. What was asked for by --help or --version
+// goes to stdout, and the error is then errAnswered.
+func parseFlags(args []string, stdout io.Writer) (*options, error) {
+	answered := false
+	app := kingpin.New(program, "Evaluates the rules of virt_exporter without a Prometheus: scrapes exporters, tells Alertmanager, shows what fires, and answers Grafana's queries.")
+	app.UsageWriter(stdout)
+	app.Version(version.Print(program))
+	app.HelpFlag.Short('h')
+	app.VersionFlag.Short('V')
+	// kingpin would end the process here. It calls this for its answers only:
+	// errors come back from Parse.
+	app.Terminate(func(int) { answered = true })
+
+	opts := &options{engine: engine.DefaultConfig()}
+	finish := addEngineFlags(app, opts)
+	app.Flag("web.enable-lifecycle", "Reload also at a POST or PUT of /-/reload, not only at SIGHUP.").BoolVar(&opts.lifecycle)
+	app.Flag("check", "Only check flags, configuration file and rules, say what is wrong and end.").BoolVar(&opts.checkOnly)
+	opts.web = kingpinflag.AddFlags(app, defaultAddress)
+	app.Flag("log.level", "Only log messages of this level and above: debug, info, warn, error.").
+		Default("info").EnumVar(&opts.logLevel, "debug", "info", "warn", "error")
+	app.Flag("log.format", "Form of log messages: logfmt, json.").
+		Default("logfmt").EnumVar(&opts.logFormat, "logfmt", "json")
+
+	_, err := app.Parse(args)
+	if answered {
+		return nil, errAnswered
+	}
+	if err != nil {
+		return nil, nameFlag(app, args, err)
+	}
+	return opts, finish()
+}
+
+// nameFlag puts the flag before what kingpin says of its value alone.
+func nameFlag(app *kingpin.Application, args []string, err error) error {
+	line, parseErr := app.ParseContext(args)
+	if parseErr != nil {
+		return err // which has the name
+	}
+	for _, e := range line.Elements {
+		f, ok := e.Clause.(*kingpin.FlagClause)
+		if ok && e.Value != nil && f.Model().Value.Set(*e.Value) != nil {
+			return fmt.Errorf("--%s=%s: %w", f.Model().Name, *e.Value, err)
+		}
+	}
+	return err
+}
+
+// addEngineFlags adds the flags that fill the engine's configuration. The
+// function that it returns must be called after parsing.
+func addEngineFlags(app *kingpin.Application, opts *options) func() error {
+	cfg := &opts.engine
+	app.Flag("exporter", "URL of an exporter to scrape. Repeatable; without it, "+defaultExporter+".").
+		PlaceHolder("URL").StringsVar(&cfg.Exporters)
+	app.Flag("alertmanager", "URL of an Alertmanager to tell. Repeatable; without it, alerts are only shown.").
+		PlaceHolder("URL").StringsVar(&cfg.Alertmanagers)
+	app.Flag("rules", "Rule files of your own, as a pattern. Repeatable.").
+		PlaceHolder("GLOB").StringsVar(&cfg.RuleFiles)
+	app.Flag("rules.bundled", "Evaluate the rules that come with this program.").
+		Default("true").BoolVar(&cfg.Bundled)
+	app.Flag("remote-write", "URL that all samples are sent to as well, of Prometheus, Mimir or Thanos Receive. Repeatable.").
+		PlaceHolder("URL").StringsVar(&cfg.RemoteWrites)
+	app.Flag("config.file", "Prometheus configuration file, whose targets, Alertmanagers, rule files, remote writes and intervals replace those of the flags.").
+		PlaceHolder("FILE").StringVar(&cfg.ConfigFile)
+	app.Flag("storage.path", "Directory of the database. A service's state directory ($STATE_DIRECTORY) where there is one.").
+		Default(dataDir(os.Getenv("STATE_DIRECTORY"))).StringVar(&cfg.DataDir)
+	size := app.Flag("storage.max-size", "Most bytes of the database, as 512MB; 0 is no limit.").Default("0").Bytes()
+	durations := addDurationFlags(app, cfg)
+	app.Flag("scrape.keep", "Families to keep besides those that rules read, by a name or a regular expression. Repeatable.").
+		PlaceHolder("REGEXP").StringsVar(&cfg.Keep)
+	app.Flag("scrape.keep-all", "Keep all families that are scraped.").BoolVar(&cfg.KeepAll)
+	app.Flag("heartbeat.url", "URL that is asked for each minute while scrapes, rules and deliveries all go well: a dead man's switch.").
+		PlaceHolder("URL").StringVar(&cfg.Heartbeat)
+	app.Flag("external.url", "URL under which people reach this program, for links in alerts. Without it, http, this host's name and the port.").
+		PlaceHolder("URL").StringVar(&cfg.ExternalURL)
+	app.Flag("external.label", "Label that is put on all alerts and on samples that are sent elsewhere. Repeatable.").
+		PlaceHolder("NAME=VALUE").StringsVar(&opts.externalLabels)
+	return func() error {
+		durations()
+		cfg.RetentionSize = int64(*size)
+		return opts.complete()
+	}
+}
+
+// addDurationFlags adds those that take Prometheus' durations, with days. The
+// function that it returns must be called after parsing.
+func addDurationFlags(app *kingpin.Application, cfg *engine.Config) func() {
+	retention, scrape, evaluation := model.Duration(cfg.Retention), model.Duration(cfg.ScrapeInterval), model.Duration(cfg.EvaluationInterval)
+	app.Flag("storage.retention", "How long samples are kept.").
+		Default(retention.String()).SetValue(&retention)
+	app.Flag("scrape.interval", "From one scrape of an exporter to the next.").
+		Default(scrape.String()).SetValue(&scrape)
+	app.Flag("evaluation.interval", "From one evaluation of a rule to the next, where its group names no other.").
+		Default(evaluation.String()).SetValue(&evaluation)
+	return func() {
+		cfg.Retention, cfg.ScrapeInterval, cfg.EvaluationInterval = time.Duration(retention), time.Duration(scrape), time.Duration(evaluation)
+	}
+}
+
+// dataDir is the first of the state directories that systemd gives.
+func dataDir(state string) string {
+	if first := filepath.SplitList(state); len(first) > 0 && first[0] != "" {
+		return first[0]
+	}
+	return defaultDataDir
+}
+
+// complete fills in what follows from flags and from this host.
+func (o *options) complete() error {
+	cfg := &o.engine
+	if len(cfg.Exporters) == 0 && cfg.ConfigFile == "" {
+		cfg.Exporters = []string{defaultExporter}
+	}
+	// An unknown name is no reason not to watch: alerts then have the address.
+	cfg.Hostname, _ = os.Hostname()
+	if cfg.ExternalURL == "" {
+		cfg.ExternalURL = ownURL(cfg.Hostname, *o.web.WebListenAddresses)
+	}
+	for _, text := range o.externalLabels {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("--external.label=%s: want NAME=VALUE", text)
+		}
+		if cfg.ExternalLabels == nil {
+			cfg.ExternalLabels = map[string]string{}
+		}
+		if _, twice := cfg.ExternalLabels[name]; twice {
+			return fmt.Errorf("--external.label=%s: %s is given twice", text, name)
+		}
+		cfg.ExternalLabels[name] = value
+	}
+	return nil
+}
+
+// ownURL guesses where people reach this program.
+func ownURL(host string, listen []string) string {
+	if host == "" {
+		host = "localhost"
+	}
+	for _, address := range listen {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			continue // of vsock, or an error that the listener gives
+		}
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return "http://" + net.JoinHostPort(host, port)
+		}
+	}
+	return "http://" + host
+}

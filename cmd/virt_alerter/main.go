@@ -1,0 +1,167 @@
+// Command virt_alerter scrapes exporters, evaluates the rules that come with
+// virt_exporter with Prometheus' own engine, tells Alertmanager, and answers
+// Prometheus' query API, so that a single machine needs no Prometheus.
+//
+// The way through it is flags → engine.Config → engine → HTTP server.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/virt-exporter/virt_exporter/alerts/engine"
+)
+
+// program is the name that the user started, in messages and metrics.
+const program = "virt_alerter"
+
+// listenFunc opens the listeners that the flags name and serves on them until
+// the server is shut down. It is web.ListenAndServe but in tests.
+type listenFunc func(*http.Server, *web.FlagConfig, *slog.Logger) error
+
+func main() {
+	tuneMemory()
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, web.ListenAndServe))
+}
+
+// run is the whole program: it returns the exit code, so that deferred calls
+// have run when the process ends. Input that it cannot work with is one line
+// on stderr, or with --check one for each mistake.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen listenFunc) int {
+	opts, err := parseFlags(args, stdout)
+	if errors.Is(err, errAnswered) {
+		return 0
+	}
+	if err != nil {
+		return fail(stderr, fmt.Errorf("%w, try --help", err))
+	}
+	if err := opts.check(); err != nil {
+		return fail(stderr, err)
+	}
+	if opts.checkOnly {
+		return validate(opts.engine, stdout, stderr)
+	}
+	logger := newLogger(stderr, opts.logLevel, opts.logFormat)
+	if err := start(ctx, opts, logger, listen); err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+// start builds the engine, and runs it and its pages until a signal or the
+// context ends them.
+func start(ctx context.Context, opts *options, logger *slog.Logger, listen listenFunc) error {
+	// From here on SIGHUP reloads: without this it would end the process.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
+	reg := newRegistry()
+	e, err := engine.New(opts.engine, logger, reg)
+	if err != nil {
+		return err
+	}
+	logStart(opts, e.RuleCount(), logger)
+	srv := newServer(e.Handler(engine.HandlerOptions{Gatherer: reg, EnableLifecycle: opts.lifecycle}), logger)
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	ended := make(chan error, 1)
+	go func() {
+		err := e.Run(engineCtx)
+		stop() // pages of an engine that has ended would mislead
+		ended <- err
+	}()
+	go reloadOnHangup(engineCtx, hangups, e.Reload, logger)
+	served := serve(ctx, srv, logger, func() error {
+		if err := listen(srv, opts.web, logger); err != nil {
+			return fmt.Errorf("%s: %w", listenFlag(opts.web), err)
+		}
+		return nil
+	})
+	stopEngine()
+	return errors.Join(served, <-ended)
+}
+
+// newRegistry returns what /metrics exposes; the engine adds its own.
+func newRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector(program),
+	)
+	return reg
+}
+
+// logStart says what this process is going to do, a line for each part.
+func logStart(opts *options, rules int, logger *slog.Logger) {
+	cfg := opts.engine
+	logger.Info("Starting "+program, "version", version.Info(), "build", version.BuildContext())
+	if cfg.ConfigFile != "" {
+		logger.Info("Scraping and sending as the configuration file says", "file", cfg.ConfigFile)
+	} else {
+		logger.Info("Scraping", "exporters", strings.Join(cfg.Exporters, " "), "interval", cfg.ScrapeInterval)
+		if len(cfg.Alertmanagers) == 0 {
+			logger.Info("No Alertmanager is given: alerts are shown on the page only")
+		} else {
+			logger.Info("Sending alerts", "alertmanagers", strings.Join(cfg.Alertmanagers, " "))
+		}
+	}
+	logger.Info("Evaluating", "rules", rules, "bundled", cfg.Bundled, "files", strings.Join(cfg.RuleFiles, " "), "interval", cfg.EvaluationInterval)
+	logger.Info("Keeping samples", "retention", cfg.Retention, "max_bytes", cfg.RetentionSize, "dir", cfg.DataDir)
+}
+
+// reloadOnHangup reloads for each SIGHUP until ctx ends.
+func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, reload func() error, logger *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			// Reload says itself when it went well.
+			if err := reload(); err != nil {
+				logger.Error("Reloading failed", "err", err)
+			}
+		}
+	}
+}
+
+// validate checks the configuration and the rules, and says all that is wrong.
+func validate(cfg engine.Config, stdout, stderr io.Writer) int {
+	err := engine.Validate(cfg, slog.New(slog.DiscardHandler))
+	if err == nil {
+		// What cannot be written needs no other answer than the exit code.
+		_, _ = fmt.Fprintln(stdout, "the configuration and all rules are well")
+		return 0
+	}
+	for line := range strings.Lines(err.Error()) {
+		fail(stderr, errors.New(line))
+	}
+	return 1
+}
+
+// fail says what is wrong in one line, whatever the error holds, and returns
+// the exit code.
+func fail(stderr io.Writer, err error) int {
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	// Nothing is left to be told if stderr cannot be written.
+	_, _ = fmt.Fprintf(stderr, "%s: error: %s\n", program, line)
+	return 1
+}
