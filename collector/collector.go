@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,8 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors/version"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/virt-exporter/virt_exporter/collector/blame"
 	"github.com/virt-exporter/virt_exporter/collector/model"
-	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
 )
 
 // Collector reads the sources and exposes what they read.
@@ -26,6 +25,9 @@ type Collector struct {
 	closed bool
 	began  time.Time
 	toldAt time.Time // when sources last were told of the others' guests
+
+	ring     *blame.Ring
+	judgedAt time.Time // when that was read of which ring last heard
 
 	host     host
 	guests   *table[model.Name, model.Guest]
@@ -45,20 +47,17 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 	if cfg.MaxGuests <= 0 {
 		cfg.MaxGuests = defaultMaxGuests
 	}
-	metadata, err := libvirt.MetadataKeys(cfg.Libvirt.Metadata)
-	if err != nil {
-		return nil, err
-	}
 	if err := cfg.Libvirt.CheckURIs(); err != nil {
 		return nil, err
 	}
-	labels, err := labelNames(slices.Concat(cfg.GuestLabels, metadata))
+	labels, err := planLabels(cfg)
 	if err != nil {
 		return nil, err
 	}
 	c := &Collector{
 		turn:    newTurn(),
 		began:   time.Now(),
+		ring:    blame.NewRing(blame.Options{Culprits: cfg.MaxCulprits}),
 		guests:  newTable(guestRows(labels), nameLabels),
 		mounts:  newTable(mountRows(), placeLabels),
 		nodes:   newTable(nodeRows(), nameLabels),

@@ -3,6 +3,7 @@ package collector
 import (
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/blame"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
@@ -21,7 +22,13 @@ type Config struct {
 	// virt_guest_info.
 	GuestLabels []string
 
+	// MuteLabel and ThresholdLabel are the keys, of a container label or of
+	// Libvirt.Metadata, by which a guest mutes alerts and has thresholds of its own.
+	// Empty: none may.
+	MuteLabel, ThresholdLabel string
+
 	MaxGuests    int    // guests beyond are left out and counted; 0 means the default
+	MaxCulprits  int    // most that a guest names for each resource; 0 means the default
 	MaxOpenFiles int    // kernel files kept open between scrapes; 0 means automatic
 	VMKey        string // overrides the machine key of this VM
 
@@ -39,7 +46,7 @@ type Libvirt struct {
 // DefaultConfig is what runs where nothing is configured.
 func DefaultConfig() Config {
 	return Config{
-		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: defaultMaxGuests,
+		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: defaultMaxGuests, MaxCulprits: blame.DefaultCulprits,
 		Libvirt: Libvirt{Timeout: libvirt.DefaultTimeout},
 		FSProbe: FSProbe{
 			Interval: fsprobe.DefaultInterval, Timeout: fsprobe.DefaultTimeout, MaxMounts: fsprobe.DefaultMaxMounts,

@@ -43,7 +43,7 @@ func NewPinned(cfg Config, logger *slog.Logger, p Pinned) (*Collector, error) {
 		case "cgroup":
 			r.open = func(c Config) (source.Source, error) {
 				return cgroup.New(cgroup.Options{
-					ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, Labels: c.GuestLabels,
+					ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, Labels: c.containerLabels(),
 					MaxGuests: c.MaxGuests, OpenFiles: c.openFiles(), Now: p.SinceBoot,
 				})
 			}
@@ -78,7 +78,7 @@ type Family struct {
 // Families returns all rows of the table.
 func Families() []Family {
 	var all []Family
-	all = appendFamilies(all, guestRows(nil))
+	all = appendFamilies(all, guestRows(labelPlan{}))
 	all = appendFamilies(all, mountRows())
 	all = appendFamilies(all, nodeRows())
 	return appendFamilies(all, sourceRows())

@@ -44,6 +44,9 @@ func (c *Collector) read(ctx context.Context, v *visit) error {
 		}
 		var waits []pending
 		for _, r := range c.readers {
+			if v.watch && !watched(r.name) {
+				continue
+			}
 			if p, more := r.pursue(ctx, v); more {
 				waits = append(waits, p)
 			}
@@ -79,8 +82,10 @@ func (c *Collector) merge(v *visit) {
 		return
 	}
 	c.host.merge(views, time.Since(c.began))
+	c.judge(views)
 	c.tell()
 	c.expose()
+	c.ring.Exposed()
 	for _, r := range c.readers {
 		r.shown = r.last == nil || v.recent(r.last)
 	}

@@ -112,7 +112,8 @@ func start(t *testing.T, h *hostfs.Host) exporter {
 	c, err := collector.NewPinned(collector.Config{
 		ProcFS: h.ProcFS(), SysFS: h.SysFS(), RootFS: h.Root,
 		GuestLabels: []string{"com.docker.compose.service", "team"},
-		MaxGuests:   number(h.Note("max-guests")),
+		MuteLabel:   "virt.mute", ThresholdLabel: "virt.threshold",
+		MaxGuests: number(h.Note("max-guests")),
 		FSProbe: collector.FSProbe{
 			Mounts: listed(h.Note("fsprobe-mount")), ReadFiles: listed(h.Note("fsprobe-read-file")), WriteDirs: listed(h.Note("fsprobe-write-dir")),
 		},

@@ -8,8 +8,9 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// The sources that know virtual machines.
+// The sources that others of this package speak of.
 const (
+	sourceNode    = "node"
 	sourceCgroup  = "cgroup"
 	sourceVMM     = "vmm"
 	sourceLibvirt = "libvirt"

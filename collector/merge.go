@@ -18,6 +18,8 @@ type host struct {
 	byCgroup map[string]*model.Guest // containers, while virtual machines are placed
 	kin      kin                     // virtual machines, which several sources know
 	nodeNow  model.Node              // the machine, with what was allocated of it
+	here     []*model.Guest          // the guests that run on this machine
+	units    []model.Unit            // its cgroups that are no guest's
 }
 
 // view is what one source read for this scrape.

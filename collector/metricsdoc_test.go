@@ -79,6 +79,7 @@ func documented() []documentedRow {
 func sections() []section {
 	return []section{
 		{"Guests: identity", guestsIntro, strip(infoRows(nil))},
+		{"Guests: what they say to alerts", "", strip(alertRows(labelPlan{}))},
 		{"Guests: CPU", "", strip(cpuRows())},
 		{"Guests: what running a virtual machine costs", "", strip(vmmRows())},
 		{"Guests: pressure", "", strip(pressureRows())},

@@ -102,6 +102,7 @@ func putCgroup(g, c *model.Guest) {
 	g.Pressure = c.Pressure
 	g.CPU.ThrottledVCPUs = c.CPU.ThrottledVCPUs
 	g.CPU.Throttled, g.CPU.Periods, g.CPU.ThrottledPeriods, g.CPU.Burst = c.CPU.Throttled, c.CPU.Periods, c.CPU.ThrottledPeriods, c.CPU.Burst
+	g.CPU.Allowed = c.CPU.Allowed
 	g.CPU.LimitCores, g.CPU.Weight = c.CPU.LimitCores.Min(g.CPU.LimitCores), c.CPU.Weight
 	m, usage := &g.Memory, g.Memory.Usage
 	m.WorkingSet, m.Limit, m.NUMA = c.Memory.WorkingSet, c.Memory.Limit, c.Memory.NUMA
@@ -128,6 +129,9 @@ func putVMM(g, v *model.Guest) {
 	g.StartTime = v.StartTime
 	g.CPU.Guest = v.CPU.Guest
 	g.CPU.CPUs = or(v.CPU.CPUs, g.CPU.CPUs)
+	if v.CPU.Allowed != nil {
+		g.CPU.Allowed = v.CPU.Allowed // the cpuset's as well, and what pins single threads
+	}
 	g.Memory.Usage = or(v.Memory.Usage, g.Memory.Usage)
 	g.Memory.Anon, g.Memory.Swap = or(g.Memory.Anon, v.Memory.Anon), or(g.Memory.Swap, v.Memory.Swap)
 	g.Memory.BalloonMaximum = or(g.Memory.BalloonMaximum, v.Memory.BalloonMaximum)

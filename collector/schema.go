@@ -1,9 +1,7 @@
 package collector
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 
@@ -11,47 +9,29 @@ import (
 )
 
 const (
-	counter   = dto.MetricType_COUNTER
-	gauge     = dto.MetricType_GAUGE
-	histo     = dto.MetricType_HISTOGRAM
-	maxLabels = 64 // allow-listed container labels
+	counter = dto.MetricType_COUNTER
+	gauge   = dto.MetricType_GAUGE
+	histo   = dto.MetricType_HISTOGRAM
 )
 
-// guestRows is the table of everything that is said of guests. labels are the
-// label names made of the allow-listed container labels.
-func guestRows(labels []string) []row[model.Guest] {
-	return slices.Concat(infoRows(labels), cpuRows(), vmmRows(), pressureRows(), ioRows(), diskRows(), shareRows(), memoryRows(), balloonRows(), networkRows())
+// guestRows is the table of everything that is said of guests.
+func guestRows(p labelPlan) []row[model.Guest] {
+	return slices.Concat(infoRows(p.names), alertRows(p), cpuRows(), vmmRows(), pressureRows(), ioRows(), diskRows(), shareRows(), memoryRows(), balloonRows(), networkRows())
 }
 
-// labelNames makes label names of container labels: label_ and the key, with
-// an underscore for what a label name may not hold.
-func labelNames(keys []string) ([]string, error) {
-	if len(keys) > maxLabels {
-		return nil, fmt.Errorf("%d guest labels are too many: at most %d", len(keys), maxLabels)
-	}
-	names := make([]string, 0, len(keys))
-	for _, key := range keys {
-		name := "label_" + strings.Map(labelRune, key)
-		if key == "" || slices.Contains(names, name) {
-			return nil, fmt.Errorf("guest label %q: the name %s is empty or taken by another label", key, name)
-		}
-		names = append(names, name)
-	}
-	return names, nil
-}
-
-func labelRune(r rune) rune {
-	if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-		return r
-	}
-	return '_'
-}
-
+// infoRows says what guests are. labels are the names of labels made of what the
+// operator allows of their own, by place; those without a name are not shown.
 func infoRows(labels []string) []row[model.Guest] {
-	names := append([]string{
+	names := []string{
 		"id", "uuid", "vm_key", "parent", "cgroup", "image", "accelerator",
 		"kube_namespace", "kube_pod", "kube_container", "project",
-	}, labels...)
+	}
+	var places []int
+	for i, name := range labels {
+		if name != "" {
+			names, places = append(names, name), append(places, i)
+		}
+	}
 	return []row[model.Guest]{
 		{
 			name: "virt_guest_info", typ: gauge, core: true, labels: names,
@@ -62,7 +42,7 @@ func infoRows(labels []string) []row[model.Guest] {
 				values := make([]string, 0, 16)
 				values = append(values, i.ID, i.UUID, i.VMKey, i.Parent, i.Cgroup, i.Image, i.Accelerator,
 					i.KubeNamespace, i.KubePod, i.KubeContainer, i.Project)
-				for n := range labels {
+				for _, n := range places {
 					value := ""
 					if n < len(i.Labels) {
 						value = i.Labels[n]

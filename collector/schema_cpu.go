@@ -26,11 +26,12 @@ func cpuRows() []row[model.Guest] {
 			name: "virt_guest_cpu_steal_by_seconds_total", typ: counter, core: true,
 			labels: []string{"cause", "culprit", "method"},
 			help:   "The guest's steal by cause. Increases sum to the increase of virt_guest_cpu_steal_seconds_total.",
-			from:   "throttled time, estimated",
+			from:   "throttled time, and an estimate from who used more of the guest's CPUs than its share",
 			values: func(g *model.Guest, s *series) {
-				for i := range g.CPU.StealBy {
-					part := &g.CPU.StealBy[i]
-					s.add(model.Some(part.Seconds), string(part.Cause), part.Culprit, string(part.Method))
+				if parts := g.Blame.Steal; parts != nil {
+					s.stolen(parts)
+				} else {
+					s.stolen(g.CPU.StealBy)
 				}
 			},
 		},
@@ -114,5 +115,13 @@ func pressureRows() []row[model.Guest] {
 				s.add(g.Pressure.IRQStalled, "irq")
 			},
 		},
+	}
+}
+
+// stolen gives the parts of a stall.
+func (s *series) stolen(parts []model.Stolen) {
+	for i := range parts {
+		part := &parts[i]
+		s.add(model.Some(part.Seconds), string(part.Cause), part.Culprit, string(part.Method))
 	}
 }

@@ -77,5 +77,12 @@ func ioRows() []row[model.Guest] {
 				limit(g, s, func(l *model.IOLimit) model.Opt { return l.RequestsPerSecond })
 			},
 		},
+		{
+			name: "virt_guest_io_stall_by_seconds_total", typ: counter, core: true,
+			labels: []string{"cause", "culprit", "method"},
+			help:   "The guest's waiting for I/O by cause. Increases sum to the increase of virt_guest_pressure_waiting_seconds_total of io.",
+			from:   "an estimate from who used the same whole disk, and from caps",
+			values: func(g *model.Guest, s *series) { s.stolen(g.Blame.IOStall) },
+		},
 	}
 }

@@ -61,5 +61,12 @@ func memoryRows() []row[model.Guest] {
 				s.add(g.Memory.Events.OOMKill, "oom_kill")
 			},
 		},
+		{
+			name: "virt_guest_memory_stall_by_seconds_total", typ: counter, core: true,
+			labels: []string{"cause", "culprit", "method"},
+			help:   "The guest's waiting for memory by cause. Increases sum to the increase of virt_guest_pressure_waiting_seconds_total of memory.",
+			from:   "an estimate from limits that were reached and from whose memory grew",
+			values: func(g *model.Guest, s *series) { s.stolen(g.Blame.MemoryStall) },
+		},
 	}
 }

@@ -29,7 +29,7 @@ func openers() []opener {
 		{"cgroup", func(c Config) (source.Source, error) {
 			return cgroup.New(cgroup.Options{
 				ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS,
-				Labels: c.GuestLabels, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() - c.openFiles()/vmmFiles,
+				Labels: c.containerLabels(), MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() - c.openFiles()/vmmFiles,
 			})
 		}},
 		{"vmm", func(c Config) (source.Source, error) {
@@ -40,7 +40,7 @@ func openers() []opener {
 		{"libvirt", func(c Config) (source.Source, error) {
 			return libvirt.New(libvirt.Options{
 				URIs: c.Libvirt.URIs, RootFS: c.RootFS, Timeout: c.Libvirt.Timeout, MaxGuests: c.MaxGuests,
-				Metadata: c.Libvirt.Metadata, LabelOffset: len(c.GuestLabels),
+				Metadata: c.Libvirt.Metadata, LabelOffset: len(c.containerLabels()),
 			})
 		}},
 		{"fsprobe", func(c Config) (source.Source, error) {

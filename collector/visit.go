@@ -25,6 +25,7 @@ type visit struct {
 	began  time.Time
 	budget time.Duration // from began to the deadline
 	over   chan struct{} // closed when it has exposed what it read, or failed
+	watch  bool          // it is no scrape but Watch
 }
 
 func newVisit(ctx context.Context) *visit {

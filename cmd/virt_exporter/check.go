@@ -29,6 +29,7 @@ func (o *options) check() error {
 		{"path.sysfs", c.SysFS, checkSysFS(c.SysFS)},
 		{"path.rootfs", c.RootFS, checkDir(c.RootFS)},
 		{"guest.label", "", checkLabels(c.GuestLabels)},
+		{"limit.culprits", c.MaxCulprits, checkLeast(c.MaxCulprits, 1)},
 		{"limit.guests", c.MaxGuests, checkLeast(c.MaxGuests, 1)},
 		{"limit.open-files", c.MaxOpenFiles, checkLeast(c.MaxOpenFiles, 0)},
 		{"libvirt.uri", "", c.Libvirt.CheckURIs()},

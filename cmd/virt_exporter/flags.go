@@ -86,6 +86,12 @@ func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
 	app.Flag("path.rootfs", "Where the root of the host is mounted.").Default(cfg.RootFS).StringVar(&cfg.RootFS)
 	app.Flag("guest.label", "Key of a container label to expose as label_… on virt_guest_info. Repeatable.").
 		PlaceHolder("KEY").StringsVar(&cfg.GuestLabels)
+	app.Flag("guest.mute-label", "Key of a container label, or of --libvirt.metadata, by which guests mute alerts: ALERT, several with a comma between, or all.").
+		PlaceHolder("KEY").StringVar(&cfg.MuteLabel)
+	app.Flag("guest.threshold-label", "Key of a container label, or of --libvirt.metadata, by which guests set thresholds of their own: ALERT=NUMBER, several with a comma between.").
+		PlaceHolder("KEY").StringVar(&cfg.ThresholdLabel)
+	app.Flag("limit.culprits", "Most culprits that a guest names for each resource; the others are added up.").
+		Default(strconv.Itoa(cfg.MaxCulprits)).IntVar(&cfg.MaxCulprits)
 	app.Flag("limit.guests", "Most guests to expose; what is dropped is counted.").
 		Default(strconv.Itoa(cfg.MaxGuests)).IntVar(&cfg.MaxGuests)
 	app.Flag("limit.open-files", "Most kernel files to keep open between scrapes; 0 chooses by the process's own limit.").

@@ -71,7 +71,7 @@ func TestDefaultsAreThoseOfTheReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := collector.Config{
-		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: 20000,
+		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: 20000, MaxCulprits: 5,
 		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true, "fsprobe": true},
 		Libvirt: collector.Libvirt{Timeout: 5 * time.Second},
 		FSProbe: collector.FSProbe{Interval: time.Minute, Timeout: 10 * time.Second, MaxMounts: 32},

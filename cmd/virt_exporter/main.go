@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
@@ -78,6 +79,8 @@ func start(ctx context.Context, opts *options, logger *slog.Logger, listen liste
 	}
 	logger.Info("Starting "+program, "version", version.Info(), "build", version.BuildContext())
 	c.Start(ctx)
+	stopWatch := watch(ctx, c)
+	defer stopWatch() // before the collector is closed
 	srv := newServer(handler, logger)
 	return serve(ctx, srv, logger, func() error {
 		if err := listen(srv, opts.web, logger); err != nil {
@@ -85,6 +88,17 @@ func start(ctx context.Context, opts *options, logger *slog.Logger, listen liste
 		}
 		return nil
 	})
+}
+
+// watch reads guests between scrapes until the function that it returns is called.
+func watch(ctx context.Context, c *collector.Collector) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { c.Watch(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
 }
 
 // fail says what is wrong in one line, whatever the error holds, and returns

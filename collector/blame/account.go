@@ -13,6 +13,11 @@ import (
 type account struct {
 	parts []part
 	most  int // culprits that are named
+
+	// exposures counts what was exposed. A series must have been seen at 0 before it
+	// grows, or Prometheus does not see it grow: what a new part would have until
+	// then stays unexplained. Nil where nobody cares.
+	exposures *uint64
 }
 
 // part is what one culprit, or a cause without any, has to answer for.
@@ -22,6 +27,7 @@ type part struct {
 	seconds float64
 	recent  float64 // the same, less and less of what is long ago
 	at      time.Duration
+	since   uint64 // exposures before it was there
 }
 
 // halfLife is how fast culprits are forgiven while it is decided who is named.
@@ -33,23 +39,35 @@ func (a *account) add(now time.Duration, cause model.Cause, culprit string, seco
 	if seconds <= 0 {
 		return
 	}
-	p := a.find(cause, culprit)
-	if p == nil && culprit != "" && culprit != model.OtherCulprits && a.named() >= a.most {
-		if least := a.least(now); least.recent*2 < seconds {
-			*least = part{cause: cause, culprit: culprit, at: now}
-			p = least
-		} else {
-			cause, culprit = model.CauseNeighbour, model.OtherCulprits
-			p = a.find(cause, culprit)
-		}
-	}
-	if p == nil {
-		a.parts = append(a.parts, part{cause: cause, culprit: culprit, at: now})
-		p = &a.parts[len(a.parts)-1]
-	}
+	p := a.place(now, cause, culprit, seconds)
 	p.decay(now)
-	p.seconds += seconds
 	p.recent += seconds
+	if cause != model.CauseUnexplained && a.exposures != nil && *a.exposures <= p.since {
+		p = a.place(now, model.CauseUnexplained, "", seconds)
+	}
+	p.seconds += seconds
+}
+
+// place returns the part for a cause and its culprit, or that for others.
+func (a *account) place(now time.Duration, cause model.Cause, culprit string, seconds float64) *part {
+	p := a.find(cause, culprit)
+	if p != nil {
+		return p
+	}
+	fresh := part{cause: cause, culprit: culprit, at: now}
+	if a.exposures != nil {
+		fresh.since = *a.exposures
+	}
+	if culprit != "" && culprit != model.OtherCulprits && a.named() >= a.most {
+		least := a.least(now)
+		if least.recent*2 >= seconds {
+			return a.place(now, model.CauseNeighbour, model.OtherCulprits, seconds)
+		}
+		*least = fresh
+		return least
+	}
+	a.parts = append(a.parts, fresh)
+	return &a.parts[len(a.parts)-1]
 }
 
 func (a *account) find(cause model.Cause, culprit string) *part {

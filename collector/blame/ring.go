@@ -12,6 +12,8 @@ type Ring struct {
 	cpu    cpuRing
 	io     ioRing
 	memory memoryRing
+
+	exposures uint64
 }
 
 // Options bound what a ring says.
@@ -30,12 +32,17 @@ func NewRing(opts Options) *Ring {
 	if opts.Culprits <= 0 {
 		opts.Culprits = DefaultCulprits
 	}
-	return &Ring{
+	r := &Ring{
 		cpu:    newCPURing(opts.Culprits),
 		io:     newIORing(opts.Culprits),
 		memory: newMemoryRing(opts.Culprits),
 	}
+	r.cpu.exposures, r.io.exposures, r.memory.exposures = &r.exposures, &r.exposures, &r.exposures
+	return r
 }
+
+// Exposed says that what the last update gave was exposed.
+func (r *Ring) Exposed() { r.exposures++ }
 
 // Update takes what was read of a host as of now and fills in the blame of each
 // guest. It may be called at any pace, and again with the same reading. node may be

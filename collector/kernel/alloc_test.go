@@ -1,6 +1,10 @@
 package kernel
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
 
 // What is read at every scrape allocates nothing once its slices have grown.
 func TestParsersDoNotAllocate(t *testing.T) {
@@ -18,6 +22,8 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		pids   = make([]int32, 0, 64)
 		netdev = make([]NetDev, 0, 8)
 		nodes  = make([]NodeBytes, 0, 8)
+		cpus   = make(model.CPUSet, 0, 4)
+		disks  = make([]Diskstat, 0, 8)
 		status Status
 		where  ProcCgroup
 	)
@@ -43,7 +49,8 @@ func TestParsersDoNotAllocate(t *testing.T) {
 		{"ParseBlkioV1", "blkio.throttle.io_service_bytes_recursive", func(b []byte) error { _, err := ParseBlkioV1(b, blkio[:0]); return err }},
 		{"ParseDeviceLimits", "blkio.throttle.write_iops_device", func(b []byte) error { _, err := ParseDeviceLimits(b, limits[:0]); return err }},
 		{"ParseNetDev", "net.dev", func(b []byte) error { _, err := ParseNetDev(b, netdev[:0]); return err }},
-		{"ParseCPUList", "cpuset.effective_cpus", func(b []byte) error { _, err := ParseCPUList(b); return err }},
+		{"ParseCPUSet", "cpuset.effective_cpus", func(b []byte) error { _, err := ParseCPUSet(b, cpus[:0]); return err }},
+		{"ParseDiskstats", "diskstats", func(b []byte) error { _, err := ParseDiskstats(b, disks[:0]); return err }},
 		{"ParseVMStatOOMKill", "vmstat", func(b []byte) error { _, _, err := ParseVMStatOOMKill(b); return err }},
 	} {
 		in := fixture(t, tc.file)

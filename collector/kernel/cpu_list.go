@@ -1,26 +1,28 @@
 package kernel
 
+import "github.com/virt-exporter/virt_exporter/collector/model"
+
 const (
 	fileCPUList = "cpu list"
-	maxCPU      = 1 << 20 // far above what any kernel can be built for
+	maxCPU      = 1 << 16 // far above what any kernel can be built for
 )
 
-// ParseCPUList parses a list of CPUs such as "0-3,7" (cpuset.cpus.effective,
-// cpuset.effective_cpus, /sys/devices/system/cpu/online) and returns how many
-// they are. An empty list is 0.
-func ParseCPUList(b []byte) (n int, err error) {
+// ParseCPUSet parses a list of CPUs such as "0-3,7" (cpuset.cpus.effective,
+// cpuset.effective_cpus, /sys/devices/system/cpu/online) and adds them to dst.
+// An empty list adds none. Lists of NUMA nodes have the same form.
+func ParseCPUSet(b []byte, dst model.CPUSet) (model.CPUSet, error) {
 	if len(b) == 0 {
-		return 0, nil
+		return dst, nil
 	}
 	line, _, ok := cutLine(b)
 	if !ok {
-		return 0, truncated(fileCPUList)
+		return dst, truncated(fileCPUList)
 	}
 	for len(line) > 0 {
 		part, rest, more := cutByte(line, ',')
 		line = rest
 		if more && len(rest) == 0 {
-			return 0, malformed(fileCPUList, "range")
+			return dst, malformed(fileCPUList, "range")
 		}
 		from, to, isRange := cutByte(part, '-')
 		first, ok := parseUint(from)
@@ -28,13 +30,10 @@ func ParseCPUList(b []byte) (n int, err error) {
 		if ok && isRange {
 			last, ok = parseUint(to)
 		}
-		if !ok || last < first || last > maxCPU {
-			return 0, malformed(fileCPUList, "range")
+		if !ok || last < first || last >= maxCPU {
+			return dst, malformed(fileCPUList, "range")
 		}
-		n += int(last-first) + 1
-		if n > maxCPU {
-			return 0, malformed(fileCPUList, "range")
-		}
+		dst = dst.Add(int(first), int(last))
 	}
-	return n, nil
+	return dst, nil
 }

@@ -18,6 +18,10 @@ func parseDevice(b []byte) (Device, bool) {
 	if !ok {
 		return Device{}, false
 	}
+	return deviceOf(major, minor)
+}
+
+func deviceOf(major, minor []byte) (Device, bool) {
 	x, ok := parseUint(major)
 	y, ok2 := parseUint(minor)
 	if !ok || !ok2 || x > math.MaxUint32 || y > math.MaxUint32 {

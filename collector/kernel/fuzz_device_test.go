@@ -105,6 +105,33 @@ func FuzzParseDeviceLimits(f *testing.F) {
 	})
 }
 
+func FuzzParseDiskstats(f *testing.F) {
+	seed(f, []string{"diskstats"}, "104 0 cciss/c0d0 1 2 3 4 5 6 7 8 9 10 11\n")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		old := []Diskstat{
+			{Device{8, 0}, []byte("sda"), 1, 2, 3, 4, 5, 6, 7},
+			{Device{254, 16}, []byte("vdb"), 8, 9, 10, 11, 12, 13, 14},
+		}
+		got, ok := checkSlice(t, b, old, ParseDiskstats, func(disks []Diskstat) string {
+			var w strings.Builder
+			for _, d := range disks {
+				fmt.Fprintf(&w, "%4d %7d %s %d 0 %d %d %d 0 %d %d 0 %d 0 9 9\n", d.Major, d.Minor, d.Name,
+					d.Reads, d.ReadSectors, d.ReadMsec, d.Writes, d.WriteSectors, d.WriteMsec, d.BusyMsec)
+			}
+			return w.String()
+		})
+		for _, d := range got {
+			if len(d.Name) == 0 || bytes.ContainsAny(d.Name, " \t\n") || !bytes.Contains(b, d.Name) {
+				t.Errorf("%q has a disk %q", b, d.Name)
+			}
+		}
+		if ok {
+			checkTwice(t, b, got, ParseDiskstats)
+			checkCutOff(t, b, func(b []byte) error { _, err := ParseDiskstats(b, nil); return err })
+		}
+	})
+}
+
 func FuzzParseNetDev(f *testing.F) {
 	seed(f, []string{"net.dev"}, netDevHead+"a|b:1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n", netDevHead)
 	f.Fuzz(func(t *testing.T, b []byte) {

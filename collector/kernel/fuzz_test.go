@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -8,9 +9,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
 // A parser reads what strangers have a hand in. It does not come without a fuzz
@@ -108,34 +112,48 @@ func FuzzParseCPUMax(f *testing.F) {
 	})
 }
 
-func FuzzParseCPUList(f *testing.F) {
-	seed(f, []string{"cpuset.effective_cpus"}, "0-3,7,9-10\n", "\n")
+func FuzzParseCPUSet(f *testing.F) {
+	seed(f, []string{"cpuset.effective_cpus"}, "0-3,7,9-10\n", "\n", "63-64,3,3\n")
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, ok := checkValue(t, b, ParseCPUList, func(n int) string {
-			if n == 0 {
-				return "\n"
-			}
-			return fmt.Sprintf("0-%d\n", n-1)
-		})
-		if !ok || n == 0 {
+		in := bytes.Clone(b)
+		set, err := ParseCPUSet(b, nil)
+		checkError(t, b, err)
+		used, err2 := ParseCPUSet(b, slices.Repeat(model.CPUSet{math.MaxUint64}, maxCPU/64)[:0])
+		if !bytes.Equal(in, b) || !same(set, used) || fmt.Sprint(err) != fmt.Sprint(err2) {
+			t.Errorf("%q gives %v, %v; into a used set %v, %v", in, set, err, used, err2)
+		}
+		if err != nil {
 			return
 		}
-		if n < 0 || n > maxCPU {
-			t.Errorf("%q has %d CPUs", b, n)
+		text := formatCPUSet(set)
+		if again, err := ParseCPUSet([]byte(text), nil); err != nil || !same(again, set) {
+			t.Errorf("%v, as %q, comes back as %v, %v", set, text, again, err)
+		}
+		if more, err := ParseCPUSet(b, slices.Clone(set)); err != nil || !same(more, set) {
+			t.Errorf("%q twice gives %v, %v", b, more, err)
 		}
 		line, _, _ := strings.Cut(string(b), "\n")
-		sum := 0
+		var sum model.CPUSet
 		for part := range strings.SplitSeq(line, ",") {
-			k, err := ParseCPUList([]byte(part + "\n"))
-			if err != nil || k == 0 {
-				t.Errorf("%q parses, but not its part %q: %d, %v", b, part, k, err)
+			if sum, err = ParseCPUSet([]byte(part+"\n"), sum); err != nil {
+				t.Errorf("%q parses, but not its part %q: %v", b, part, err)
 			}
-			sum += k
 		}
-		if sum != n {
-			t.Errorf("%q has %d CPUs, its parts have %d", b, n, sum)
+		if !same(sum, set) {
+			t.Errorf("%q is %v, its parts are %v", b, set, sum)
 		}
 	})
+}
+
+// formatCPUSet writes a set CPU by CPU.
+func formatCPUSet(set model.CPUSet) string {
+	var cpus []string
+	for i := range len(set) * 64 {
+		if set[i/64]>>(i%64)&1 != 0 {
+			cpus = append(cpus, strconv.Itoa(i))
+		}
+	}
+	return strings.Join(cpus, ",") + "\n"
 }
 
 func FuzzParseSchedstat(f *testing.F) {

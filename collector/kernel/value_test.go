@@ -3,6 +3,10 @@ package kernel
 import (
 	"math"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
 type value struct {
@@ -63,16 +67,52 @@ func TestParseCPUMax(t *testing.T) {
 	}, parseCPUMax)
 }
 
-func TestParseCPUList(t *testing.T) {
-	run(t, []parseCase[int]{
-		{"real", string(fixture(t, "cpuset.effective_cpus")), 2, nil},
-		{"ranges and single ones", "0-3,7,9-10\n", 7, nil},
-		{"none", "\n", 0, nil},
-		{"empty", "", 0, nil},
-		{"cut off", "0-3,1", 0, ErrTruncated},
-		{"backwards", "3-0\n", 0, ErrMalformed},
-		{"comma at the end", "0,\n", 0, ErrMalformed},
-		{"open range", "0-\n", 0, ErrMalformed},
-		{"absurd", "0-18446744073709551615\n", 0, ErrMalformed},
-	}, ParseCPUList)
+func parseCPUSet(b []byte) (model.CPUSet, error) { return ParseCPUSet(b, nil) }
+
+func TestParseCPUSet(t *testing.T) {
+	run(t, []parseCase[model.CPUSet]{
+		{"real", string(fixture(t, "cpuset.effective_cpus")), model.CPUSet{0b11}, nil},
+		{"ranges and single ones", "0-3,7,9-10\n", model.CPUSet{0b110_1000_1111}, nil},
+		{"beyond a word", "63-64,191\n", model.CPUSet{1 << 63, 1, 1 << 63}, nil},
+		{"none", "\n", nil, nil},
+		{"empty", "", nil, nil},
+		{"cut off", "0-3,1", nil, ErrTruncated},
+		{"backwards", "3-0\n", nil, ErrMalformed},
+		{"comma at the end", "0,\n", nil, ErrMalformed},
+		{"open range", "0-\n", nil, ErrMalformed},
+		{"absurd", "0-18446744073709551615\n", nil, ErrMalformed},
+		{"more than any kernel has", "65536\n", nil, ErrMalformed},
+	}, parseCPUSet)
+}
+
+func TestParseCPUSetAdds(t *testing.T) {
+	got, err := ParseCPUSet([]byte("2,64\n"), model.CPUSet{0b1})
+	if diff := cmp.Diff(model.CPUSet{0b101, 1}, got); diff != "" || err != nil {
+		t.Errorf("set differs (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestParseDiskstats(t *testing.T) {
+	parse := func(b []byte) ([]Diskstat, error) { return ParseDiskstats(b, nil) }
+	run(t, []parseCase[[]Diskstat]{
+		{"real", string(fixture(t, "diskstats")), []Diskstat{
+			{Device: Device{7, 0}, Name: []byte("loop0"), Reads: 36121, ReadSectors: 344994, ReadMsec: 3297, Writes: 110917, WriteSectors: 1121742, WriteMsec: 9026, BusyMsec: 12108},
+			{Device: Device{7, 1}, Name: []byte("loop1")},
+			{Device: Device{254, 0}, Name: []byte("vda"), Reads: 5480575, ReadSectors: 328263010, ReadMsec: 3658589, Writes: 1812946, WriteSectors: 204446208, WriteMsec: 1264720, BusyMsec: 658888},
+			{Device: Device{253, 0}, Name: []byte("zram0")},
+		}, nil},
+		{
+			"before discards, and a slash in the name", " 104       0 cciss/c0d0 1 2 3 4 5 6 7 8 9 10 11\n",
+			[]Diskstat{{Device: Device{104, 0}, Name: []byte("cciss/c0d0"), Reads: 1, ReadSectors: 3, ReadMsec: 4, Writes: 5, WriteSectors: 7, WriteMsec: 8, BusyMsec: 10}},
+			nil,
+		},
+		{"no disks", "", nil, nil},
+		{"cut off", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11", nil, ErrTruncated},
+		{"no numbers", "8 0 sda\n", nil, ErrMalformed},
+		{"too few", "8 1 sda1 1 2 3 4\n", nil, ErrMalformed},
+		{"no name", "8 0\n", nil, ErrMalformed},
+		{"no device", "x y sda 1 2 3 4 5 6 7 8 9 10 11\n", nil, ErrMalformed},
+		{"negative", "8 0 sda 1 2 3 4 5 6 7 8 -1 10 11\n", nil, ErrMalformed},
+		{"blank line", "\n", nil, ErrMalformed},
+	}, parse)
 }

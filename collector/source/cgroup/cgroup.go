@@ -46,33 +46,36 @@ type Source struct {
 	log        *kernelLog
 	bootTime   float64 // seconds since the epoch
 
-	root       *node
-	guests     []*guest // in the order of their paths
-	trees      []*guest // the outermost of them
-	live       int      // those that have not ended
-	changed    bool     // the two lists must be made anew
-	threads    map[int32]*thread
-	names      map[model.Name]*guest
-	undecided  map[*node]time.Duration
-	refused    map[*node]struct{}
-	vacant     map[*node]*vacancy
-	ended      map[model.Name]*ended
-	recent     map[string]recent
-	pods       map[*node]*pod
-	devices    map[kernel.Device]device
-	stacked    map[string][]string
-	features   features
-	dropped    map[string]uint64
-	collisions uint64
+	root         *node
+	guests       []*guest // in the order of their paths
+	trees        []*guest // the outermost of them
+	live         int      // those that have not ended
+	changed      bool     // the two lists must be made anew
+	unitsChanged bool     // … and that of units
+	threads      map[int32]*thread
+	names        map[model.Name]*guest
+	undecided    map[*node]time.Duration
+	refused      map[*node]struct{}
+	vacant       map[*node]*vacancy
+	ended        map[model.Name]*ended
+	recent       map[string]recent
+	pods         map[*node]*pod
+	devices      map[kernel.Device]device
+	stacked      map[string][]string
+	units        []*unit                 // in the order of their paths
+	sets         map[string]model.CPUSet // by the text that lists them
+	features     features
+	dropped      map[string]uint64
+	collisions   uint64
 
 	gen                  uint64
 	now                  time.Duration
 	walkedAt, prevWalkAt time.Duration
 	walkedOnce           bool
-	next                 string    // path of the guest with which the next reading begins: a deadline is fair
-	online               model.Opt // CPUs
-	delayacct            bool      // the kernel accounts delays on block I/O
-	hostNet              uint64    // inode of a file of the host's network namespace
+	next                 string // path of the guest with which the next reading begins: a deadline is fair
+	online               model.CPUSet
+	delayacct            bool   // the kernel accounts delays on block I/O
+	hostNet              uint64 // inode of a file of the host's network namespace
 	hostAt               time.Duration
 	manyNodes            bool // the host has more than one NUMA node
 	turn                 int  // spreads what is looked at now and then
@@ -83,14 +86,17 @@ type Source struct {
 	unplaced    []string // cgroups of OOM kills in which no guest is known yet
 
 	// Reused from reading to reading.
-	tids   []int32
-	fresh  []*guest
-	iostat []kernel.IOStat
-	blkio  []kernel.BlkioV1
-	netdev []kernel.NetDev
-	nodes  []kernel.NodeBytes
-	words  map[string]string // names of interfaces
-	out    []model.Guest
+	tids       []int32
+	fresh      []*guest
+	iostat     []kernel.IOStat
+	blkio      []kernel.BlkioV1
+	netdev     []kernel.NetDev
+	nodes      []kernel.NodeBytes
+	words      map[string]string // names of interfaces
+	union      model.CPUSet
+	candidates []candidate
+	out        []model.Guest
+	outUnits   []model.Unit
 }
 
 var _ source.Source = (*Source)(nil)
@@ -115,22 +121,24 @@ func New(opts Options) (*Source, error) {
 	resolver := identity.NewResolver(opts.RootFS)
 	s := &Source{
 		opts: opts, layout: l, specs: l.specs(), resolver: resolver,
-		files:      kernel.NewFiles(opts.OpenFiles),
-		background: newBackground(opts, resolver),
-		root:       &node{room: &room{maxDirs: hostDirs, maxGuests: math.MaxInt}},
-		threads:    make(map[int32]*thread),
-		names:      make(map[model.Name]*guest),
-		undecided:  make(map[*node]time.Duration),
-		refused:    make(map[*node]struct{}),
-		vacant:     make(map[*node]*vacancy),
-		ended:      make(map[model.Name]*ended),
-		recent:     make(map[string]recent),
-		pods:       make(map[*node]*pod),
-		devices:    make(map[kernel.Device]device),
-		stacked:    make(map[string][]string),
-		dropped:    map[string]uint64{"limit": 0, "directories": 0},
-		out:        make([]model.Guest, 0, 64),
-		words:      make(map[string]string),
+		files:        kernel.NewFiles(opts.OpenFiles),
+		background:   newBackground(opts, resolver),
+		root:         &node{room: &room{maxDirs: hostDirs, maxGuests: math.MaxInt}},
+		threads:      make(map[int32]*thread),
+		names:        make(map[model.Name]*guest),
+		undecided:    make(map[*node]time.Duration),
+		refused:      make(map[*node]struct{}),
+		vacant:       make(map[*node]*vacancy),
+		ended:        make(map[model.Name]*ended),
+		recent:       make(map[string]recent),
+		pods:         make(map[*node]*pod),
+		devices:      make(map[kernel.Device]device),
+		stacked:      make(map[string][]string),
+		dropped:      map[string]uint64{"limit": 0, "directories": 0},
+		out:          make([]model.Guest, 0, 64),
+		words:        make(map[string]string),
+		sets:         make(map[string]model.CPUSet),
+		unitsChanged: true,
 	}
 	if b, err := os.ReadFile(filepath.Join(opts.ProcFS, "stat")); err == nil {
 		s.bootTime = kernel.BootTime(b)
@@ -151,11 +159,16 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.background.patience = backgroundWait
 	s.readKernelLog()
 	s.readHost()
-	if err := s.walk(ctx); err != nil {
-		s.problems.Add(err)
+	walkErr := s.walk(ctx)
+	if walkErr != nil {
+		s.problems.Add(walkErr)
 	}
 	s.placeKills()
 	s.arrange()
+	var units []model.Unit
+	if walkErr == nil {
+		units = s.readUnits()
+	}
 	s.readPods()
 	if err := s.nameFresh(ctx); err != nil {
 		s.problems.Add(err)
@@ -167,7 +180,7 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	s.explainPods()
 	s.out = s.appendEnded(s.out)
 	return model.Reading{
-		Guests: s.out, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
+		Guests: s.out, Units: units, Features: s.features.list(s.now, s.opts.Recheck), Dropped: s.dropped, Collisions: s.collisions,
 	}, s.problems.Err()
 }
 
@@ -180,6 +193,9 @@ func (s *Source) Close() error {
 	})
 	for _, g := range s.guests {
 		s.closeFiles(g)
+	}
+	for _, u := range s.units {
+		s.closeUnit(u)
 	}
 	for _, t := range s.threads {
 		s.files.Close(&t.file)

@@ -26,6 +26,7 @@ type cpuState struct {
 	own      ownQuota
 	heldMost float64 // throttled time, the largest so far
 	parts    partsState
+	allowed  model.CPUSet // of the vCPUs of a virtual machine
 
 	split     blame.Split
 	coverage  coverage
@@ -131,9 +132,11 @@ func (s *Source) readCPU(g *guest, m *model.CPU) {
 		m.Periods, m.ThrottledPeriods, m.Burst = own.periods, own.throttled, own.burst
 	}
 	if g.isVM() {
+		m.Allowed = s.allowedVM(g)
 		return // its CPUs are virtual, and its steal is that of those alone
 	}
-	m.CPUs = s.cpus(g)
+	m.Allowed = s.allowed(g.node)
+	m.CPUs = count(m.Allowed)
 	if g.cpu.readGen != s.gen {
 		return
 	}

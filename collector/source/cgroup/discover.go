@@ -154,7 +154,7 @@ func (s *Source) arrange() {
 	if !s.changed {
 		return
 	}
-	s.changed = false
+	s.changed, s.unitsChanged = false, true
 	s.guests = slices.DeleteFunc(s.guests, func(g *guest) bool { return g.ended })
 	slices.SortFunc(s.guests, func(a, b *guest) int { return strings.Compare(a.node.path, b.node.path) })
 	s.trees = s.trees[:0]

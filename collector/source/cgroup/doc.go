@@ -14,6 +14,9 @@
 // vCPUs, and who those are is not to be seen here. Nor is its directory a guest
 // while nothing runs in it (vacant.go): many are made early and left behind.
 //
+// Of the host's own directories, services and slices, it reads what they use
+// (units.go, units_read.go): they may be in a guest's way.
+//
 // Whoever may make cgroups, in a container or in a session, decides what is
 // read here: what he can make of it is bounded (room.go), and files that are not
 // the host's own are looked at in the background (background.go).

@@ -15,14 +15,14 @@ import (
 
 // fake is a host made of files.
 type fake struct {
-	t    *testing.T
+	t    testing.TB
 	root string
 	now  time.Duration
 	idle bool // nothing runs between two readings
 }
 
 // newFake makes a host with cgroup v2, PSI and no containers, up for an hour.
-func newFake(t *testing.T) *fake {
+func newFake(t testing.TB) *fake {
 	t.Helper()
 	f := &fake{t: t, root: t.TempDir(), now: time.Hour}
 	f.write("sys/fs/cgroup/cgroup.controllers", "cpuset cpu io memory pids\n")

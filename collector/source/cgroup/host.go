@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -19,14 +18,14 @@ func (s *Source) readHost() {
 	clear(s.devices) // numbers of devices are used again
 	clear(s.stacked)
 	if b, err := s.files.ReadOnce(s.opts.SysFS, "/devices/system/cpu", "online"); err == nil {
-		if n, err := kernel.ParseCPUList(b); err == nil {
-			s.online = model.Some(float64(n))
+		if set, err := s.cpuSet(b); err == nil {
+			s.online = set
 		}
 	}
 	s.manyNodes = false
 	if b, err := s.files.ReadOnce(s.opts.SysFS, "/devices/system/node", "online"); err == nil {
-		n, err := kernel.ParseCPUList(b) // the same form
-		s.manyNodes = err == nil && n > 1
+		nodes, err := s.cpuSet(b) // the same form
+		s.manyNodes = err == nil && nodes.Count() > 1
 	}
 	b, err := s.files.ReadOnce(s.opts.ProcFS, "/sys/kernel", "task_delayacct")
 	s.delayacct = err == nil && len(b) > 0 && b[0] == '1'

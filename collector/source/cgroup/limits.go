@@ -30,17 +30,6 @@ func (s *Source) limitMemory(g *guest) model.Opt {
 	return smallest
 }
 
-// cpus returns how many CPUs g may use. Where its own directory has no cpuset
-// it inherits the one above it; the root's is every CPU that is online.
-func (s *Source) cpus(g *guest) model.Opt {
-	for n := g.node; n != nil; n = n.parent {
-		if l := s.nodeLimits(n); l.cpus != (model.Opt{}) {
-			return l.cpus
-		}
-	}
-	return s.online
-}
-
 // weight returns the CPU weight of g: 100 is the default. v1 counts shares, of
 // which 1024 are the default; the kernel's own conversion is the ratio.
 func (s *Source) weight(g *guest) model.Opt { return s.nodeLimits(g.node).weight }
@@ -55,9 +44,12 @@ func (s *Source) nodeLimits(n *node) *limits {
 	*l = limits{gen: s.gen, next: s.recheckAt(n, l.next == 0)}
 	if g := n.owner; g != nil && g.isVM() && n != g.node {
 		l.cpuCores, l.weight = s.nodeCPULimit(n)
+		if isVCPU(base(n.path)) {
+			l.allowed = s.nodeCPUs(n)
+		}
 		return l // nobody asks a part for the rest
 	}
-	l.cpus = s.nodeCPUs(n)
+	l.allowed = s.nodeCPUs(n)
 	if n.parent == nil {
 		return l // the root has no limits
 	}
@@ -121,24 +113,6 @@ func (s *Source) nodeCPULimit(n *node) (cores, weight model.Opt) {
 		}
 	}
 	return cores, weight
-}
-
-func (s *Source) nodeCPUs(n *node) model.Opt {
-	h := s.layout.cpuset
-	names := []string{"cpuset.cpus.effective"}
-	if !h.v2 {
-		names = []string{"cpuset.effective_cpus", "cpuset.cpus"}
-	}
-	for _, name := range names {
-		b := s.nodeFile(h, n, name)
-		if b == nil {
-			continue
-		}
-		if count, err := kernel.ParseCPUList(b); s.nodeParsed(h, n, name, err) && count > 0 {
-			return model.Some(float64(count))
-		}
-	}
-	return model.Opt{}
 }
 
 // nodeValue reads a file of one number; not ok where it is not there or "max".

@@ -37,6 +37,10 @@ type node struct {
 	throttledGen uint64    // the reading that read throttled
 	throttled    model.Opt // seconds that its own quota held what is in it
 
+	unit       *unit  // what is read of it as the host's own; nil for most
+	considered uint64 // the reading that thought of making it a unit
+	leftOut    bool   // it is none for want of room, and was counted
+
 	heldFile kernel.File // cpu.stat.local of a part of a virtual machine
 	held     counter     // nanoseconds that quotas held that part
 }
@@ -47,9 +51,9 @@ type limits struct {
 	gen      uint64        // the reading that read them
 	next     time.Duration // when to read them again; 0 for never read
 	cpuCores model.Opt
-	weight   model.Opt // 100 is the default
-	memory   model.Opt // bytes
-	cpus     model.Opt // CPUs of the effective cpuset
+	weight   model.Opt    // 100 is the default
+	memory   model.Opt    // bytes
+	allowed  model.CPUSet // the effective cpuset; nil where it has none
 }
 
 // child makes the directory name below n.

@@ -95,6 +95,7 @@ func (s *Source) found(i int, n *node, e kernel.Entry) {
 	c.ino[i], c.seenIn[i], c.seen = e.Ino, s.gen, s.gen
 	if isNew {
 		s.classify(c)
+		s.unitsChanged = s.unitsChanged || c.owner == nil
 	}
 }
 
@@ -146,6 +147,10 @@ func (s *Source) drop(n *node) {
 		s.files.Close(&d.heldFile)
 		if d.guest != nil {
 			s.end(d.guest)
+		}
+		if d.unit != nil {
+			s.closeUnit(d.unit)
+			s.unitsChanged = true
 		}
 		delete(s.undecided, d)
 		delete(s.refused, d)

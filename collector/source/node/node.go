@@ -34,6 +34,7 @@ type Source struct {
 	vmKey model.Feature
 
 	usage, steal counter
+	disks        disks
 }
 
 // New finds out what the machine is. What it cannot find out is absent; an
@@ -70,7 +71,7 @@ func (s *Source) Read(ctx context.Context) (model.Reading, error) {
 	}
 	n := s.facts
 	psi, psiErr := s.readPressure(&n.Pressure)
-	err := errors.Join(s.readCPU(&n), psiErr, s.readMemory(&n))
+	err := errors.Join(s.readCPU(&n), psiErr, s.readMemory(&n), s.readDisks(&n))
 	r := model.Reading{Node: &n, Features: []model.Feature{psi}}
 	if s.vmKey.Name != "" {
 		r.Features = append(r.Features, s.vmKey)

@@ -3,6 +3,7 @@ package vmm
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -86,6 +87,8 @@ func (s *Source) probe() error {
 	s.bootTime = kernel.BootTime(b)
 	var fs unix.Statfs_t
 	s.realProc = unix.Statfs(s.opts.ProcFS, &fs) == nil && fs.Type == unix.PROC_SUPER_MAGIC
+	self, err := os.Readlink(filepath.Join(s.opts.ProcFS, "self"))
+	s.ownPIDs = s.realProc && err == nil && self == strconv.Itoa(os.Getpid())
 	return nil
 }
 

@@ -44,6 +44,8 @@ type machine struct {
 	outside               uint64 // nanoseconds of vCPU threads outside guest mode, the most so far
 	ticks                 uint64 // CPU time of helpers that are gone
 
+	affinity affinity
+
 	out model.Guest
 }
 
@@ -227,6 +229,7 @@ func (s *Source) readMachine(m *machine) bool {
 		}
 	}
 	m.count()
+	s.readAffinity(m)
 	s.readMemory(m, &m.out.Memory)
 	m.account()
 	s.show(m)

@@ -23,7 +23,7 @@ func (s *Source) show(m *machine) {
 }
 
 func showCPU(m *machine, c *model.CPU) {
-	*c = model.CPU{Usage: m.usage()}
+	*c = model.CPU{Usage: m.usage(), Allowed: m.affinity.allowed}
 	if m.everVCPU {
 		vcpu := &m.parts[model.VCPU]
 		c.Run, c.Steal = nanoseconds(vcpu.run), nanoseconds(vcpu.wait)

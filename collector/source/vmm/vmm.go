@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-exporter/virt_exporter/collector/identity"
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -53,6 +55,7 @@ type Source struct {
 	tenants   map[tenant]int // machines of each
 	seesAll   bool           // all processes of the host can be seen
 	realProc  bool           // Options.ProcFS is the kernel's own
+	ownPIDs   bool           // and numbers threads as they are numbered for us
 	delayacct bool           // the kernel accounts delays on block I/O
 	delayAt   time.Duration
 
@@ -61,6 +64,8 @@ type Source struct {
 	tids     []int32
 	tables   socketTables
 	dirents  []byte
+	mask     unix.CPUSetDynamic
+	allowed  model.CPUSet
 	comm     []byte // of the thread whose stat was read last, until the next file is read
 
 	look []*process // to be examined
@@ -91,6 +96,7 @@ func New(opts Options) (*Source, error) {
 		sockets:   make(map[socketAt]*machine),
 		dropped:   map[string]uint64{"limit": 0},
 		out:       make([]model.Guest, 0, 16),
+		mask:      unix.NewCPUSet(maskCPUs),
 	}
 	if err := s.probe(); err != nil {
 		return nil, err

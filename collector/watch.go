@@ -1,0 +1,129 @@
+package collector
+
+import (
+	"context"
+	"syscall"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// WatchInterval is how often guests are read without being asked, so that who
+// kept whom waiting is judged by seconds and not by the minutes between scrapes.
+const WatchInterval = 5 * time.Second
+
+// watchShare is the part of one CPU that this may take: where reading costs more,
+// it is done less often.
+const watchShare = 0.01
+
+// watchDeadline bounds a reading of the watch.
+const watchDeadline = 4 * time.Second
+
+// watched are the sources that are read: files of the kernel alone. Daemons are
+// not asked and mounts not touched without a scrape.
+func watched(source string) bool {
+	return source == sourceNode || source == sourceCgroup || source == sourceVMM
+}
+
+// Watch reads guests between scrapes until the context ends. Scrapes that come
+// often enough leave it nothing to do.
+func (c *Collector) Watch(ctx context.Context) {
+	timer := time.NewTimer(WatchInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		before := cpuTime()
+		wait := c.watch(ctx)
+		spent := cpuTime() - before
+		timer.Reset(max(wait, time.Duration(float64(spent)/watchShare)))
+	}
+}
+
+// watch reads guests unless a scrape just did, and returns how long nothing is to
+// be done.
+func (c *Collector) watch(ctx context.Context) time.Duration {
+	ctx, cancel := context.WithTimeoutCause(ctx, watchDeadline, errDeadline)
+	defer cancel()
+	if err := c.turn.take(ctx); err != nil {
+		return WatchInterval
+	}
+	defer c.turn.give()
+	if since := time.Since(c.judgedAt); since < WatchInterval-brief {
+		return WatchInterval - since
+	}
+	v := newVisit(ctx)
+	v.watch = true
+	defer close(v.over)
+	if err := c.read(ctx, v); err != nil {
+		return WatchInterval
+	}
+	c.mergeWatched(v)
+	return WatchInterval
+}
+
+// mergeWatched puts the readings together and lets them be judged. Nothing is
+// exposed: the next scrape is soon enough for that.
+func (c *Collector) mergeWatched(v *visit) {
+	views := make([]view, len(c.readers))
+	for i, r := range c.readers {
+		views[i] = view{source: r.name, health: &r.health}
+		if watched(r.name) {
+			views[i].reading = r.settle(v)
+			views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
+		} else {
+			views[i].reading, views[i].answered = r.remembered()
+		}
+	}
+	c.host.merge(views, time.Since(c.began))
+	c.judge(views)
+}
+
+// remembered returns what the source read for the last scrape, while it is not at
+// work on another reading.
+func (r *reader) remembered() (got model.Reading, answered bool) {
+	const most = 2 * time.Minute
+	switch {
+	case r.last == nil:
+		return model.Reading{}, true
+	case !ended(r.last.done), time.Since(r.last.ended) > most:
+		return model.Reading{}, false
+	}
+	return r.last.Reading, !r.last.cut
+}
+
+// judge has it estimated who kept whom waiting, as of when guests were read.
+func (c *Collector) judge(views []view) {
+	var at time.Time
+	c.host.units = c.host.units[:0]
+	for i, r := range c.readers {
+		if watched(r.name) && r.last != nil && ended(r.last.done) && r.last.ended.After(at) {
+			at = r.last.ended
+		}
+		c.host.units = append(c.host.units, views[i].reading.Units...)
+	}
+	if at.IsZero() {
+		return
+	}
+	c.judgedAt = at
+	c.host.here = c.host.here[:0]
+	for _, g := range c.host.guests {
+		g.Blame = model.Blame{}
+		if g.VMHost == "" && !g.Ended {
+			c.host.here = append(c.host.here, g)
+		}
+	}
+	c.ring.Update(at.Sub(c.began), c.host.here, c.host.node, c.host.units)
+}
+
+// cpuTime returns the CPU time of this process so far.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
