@@ -22,8 +22,8 @@ func TestThresholdsAreThoseOfTheCheck(t *testing.T) {
 	for _, c := range threshold.Classes() {
 		for _, op := range c.Ops {
 			for severity, th := range map[string]threshold.Threshold{"warning": c.Warning, "critical": c.Critical} {
-				want[limit{"virt_fs:overhead_ratio:threshold", severity, c.FSType, op}] = th.Ratio
-				want[limit{"virt_fs:overhead_seconds:threshold", severity, c.FSType, op}] = th.Seconds
+				want[limit{"virt_fs:overhead_ratio:threshold:default", severity, c.FSType, op}] = th.Ratio
+				want[limit{"virt_fs:overhead_seconds:threshold:default", severity, c.FSType, op}] = th.Seconds
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func recordedLimits(t *testing.T) map[limit]float64 {
 		got[l] = v
 	}
 	for _, r := range readRules(t) {
-		if !strings.HasSuffix(r.name, ":threshold") {
+		if !strings.HasSuffix(r.name, ":threshold:default") || strings.HasPrefix(r.name, "virt:") {
 			continue
 		}
 		labels := map[string]string{}

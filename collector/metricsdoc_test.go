@@ -161,12 +161,16 @@ dashboards and queries may rely on them. More families may join.
 - **layer**: where I/O is looked at. ` + "`host`" + ` is the host's bottom block device on the guest's behalf, ` + "`guest`" + ` the virtual device, what the guest waits
   for. What lies between is the cost of the virtual layer.
 
-Labels with few values: ` + "`resource`" + ` is cpu, memory, io or irq; ` + "`op`" + ` read, write, flush or discard, for limits also total; ` + "`cause`" + ` throttle (a quota on the
-guest or above it) or unexplained; ` + "`method`" + ` measured or estimated; ` + "`event`" + ` low, high, max, oom or oom_kill; ` + "`type`" + ` anon or file; ` + "`state`" + ` running or
+Labels with few values: ` + "`resource`" + ` is cpu, memory, io or irq; ` + "`op`" + ` read, write, flush or discard, for limits also total; ` + "`method`" + ` measured or estimated; ` + "`event`" + ` low, high, max, oom or oom_kill; ` + "`type`" + ` anon or file; ` + "`state`" + ` running or
 paused, of a virtual machine also blocked, shutting_down, shut_off, crashed or suspended; ` + "`component`" + ` vcpu_host, vcpu, emulator, iothread, vhost,
 virtiofsd, worker or other; ` + "`reason`" + ` of exits io, mmio, halt, irq, irq_window, nmi_window, hypercall, wfe or other; ` + "`event`" + ` of KVM directed_yield_attempted,
 directed_yield_successful, preemption_reported, preemption_other, halt_wakeup, irq_injection, instruction_emulation or tlb_flush; ` + "`result`" + ` success or fail;
 ` + "`direction`" + ` receive or transmit, of swapping in or out.
+
+` + "`cause`" + `, why a guest waited: neighbour (the guest that ` + "`culprit`" + ` names), system (the service or slice of the host that it names), self (its own other
+threads or requests, its helpers, the guests inside or around it), throttle (a CPU quota on it or above it), limit (a cap on its I/O), own_limit (of its memory),
+hypervisor (this machine's own CPU was taken away), wakeup (a CPU was idle and had to be woken), device (a slow disk that nobody else uses), unexplained (the
+rest). A culprit is one who used more than its share; those beyond the number that is named have the culprit other. An estimate of causes is made every 5 s.
 `
 
 const pageRules = `

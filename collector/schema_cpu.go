@@ -78,6 +78,12 @@ func cpuRows() []row[model.Guest] {
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Weight) },
 		},
 		{
+			name: "virt_guest_cpu_entitled_cores", typ: gauge,
+			help:   "CPUs that the guest may claim while others want theirs: its share by the weights of each level among those that are busy, with its part of what they leave, within its quota and its cpuset. Who uses more takes what nobody else wanted, or what others wait for.",
+			from:   "an estimate, from cpu.weight, cpu.shares, cpu.max, cpusets and what was used in the last seconds",
+			values: func(g *model.Guest, s *series) { s.add(g.Blame.EntitledCPUs) },
+		},
+		{
 			name: "virt_guest_cpus", typ: gauge, core: true,
 			help:   "vCPUs; for a container the CPUs of its effective cpuset.",
 			from:   "cpuset.cpus.effective, or that of the next level above; vCPU threads, libvirt vcpu.current",

@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +152,12 @@ func TestClockIsSetBack(t *testing.T) {
 	}
 	if v, ok := value(t, e, `temperature`); !ok || v != 40 {
 		t.Errorf("temperature %v, %t", v, ok)
+	}
+	if v, ok := value(t, e, `count_over_time(temperature[1d] offset -1d)`); ok {
+		t.Errorf("%v samples of the future", v)
+	}
+	if entries, err := os.ReadDir(filepath.Join(c.DataDir, asideDir)); err != nil || len(entries) == 0 {
+		t.Errorf("nothing was put aside: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -166,7 +167,7 @@ func eventually(t testing.TB, what string, cond func() bool) {
 // fill writes samples, one for each time, into a data directory.
 func fill(t testing.TB, c Config, value float64, series labels.Labels, times ...time.Time) {
 	t.Helper()
-	db, err := openDB(c, quiet(), nil)
+	db, err := openDB(c, quiet(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,12 @@ func keepList(p parser.Parser, groups []rulefmt.RuleGroup, exprs, extra []string
 			if err := f.read(p, r.Expr); err != nil {
 				return nil, fmt.Errorf("rule %s%s: %w", r.Alert, r.Record, err)
 			}
+			for _, text := range r.Annotations {
+				f.template(text)
+			}
+			for _, text := range r.Labels {
+				f.template(text)
+			}
 		}
 	}
 	for _, expr := range exprs {
@@ -55,6 +61,26 @@ func (f families) read(p parser.Parser, expr string) error {
 		return nil
 	})
 	return nil
+}
+
+var (
+	templateAction = regexp.MustCompile(`(?s)\{\{.*?\}\}`)
+	templateString = regexp.MustCompile("(?s)\"(?:[^\"\\\\]|\\\\.)*\"|`[^`]*`")
+	templateName   = regexp.MustCompile(`[a-zA-Z_][a-zA-Z0-9_:]*`)
+)
+
+// template adds what a template may query. Its queries are strings that it may put
+// together, so every word in one that could be a metric's name is taken for one.
+func (f families) template(text string) {
+	for _, action := range templateAction.FindAllString(text, -1) {
+		for _, quoted := range templateString.FindAllString(action, -1) {
+			for _, name := range templateName.FindAllString(quoted, -1) {
+				if strings.Contains(name, "_") {
+					f.name(name)
+				}
+			}
+		}
+	}
 }
 
 // selector adds the families of one selector: by its name, or by what it says of

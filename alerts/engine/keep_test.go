@@ -108,3 +108,21 @@ func TestBundledRulesAreValid(t *testing.T) {
 	}
 	t.Logf("%d files, %d groups, %d rules, %d patterns", len(s.files), len(s.groups), s.count(), len(f))
 }
+
+// An alert that says what it knows asks for more than its expression reads.
+func TestKeepListHoldsWhatAnnotationsQuery(t *testing.T) {
+	groups := []rulefmt.RuleGroup{{Rules: []rulefmt.Rule{{
+		Alert: "A", Expr: "a_total > 1",
+		Annotations: map[string]string{"description": `no_query {{ with printf "max(b_bytes{guest=%q})" $labels.guest | query }}{{ end }}` +
+			"{{ query `c_info` | first }}"},
+	}}}}
+	got, err := keepList(parser.NewParser(parser.Options{}), groups, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"a_total": true, "b_bytes": true, "c_info": true, "no_query": false} {
+		if got[name] != want {
+			t.Errorf("%s: %t", name, got[name])
+		}
+	}
+}

@@ -14,7 +14,8 @@ const stopTimeout = 5 * time.Second
 
 // Run scrapes, evaluates and notifies until ctx ends. Then rules stop first, so
 // that nothing is resolved for want of data, then scrapes, then the notifier,
-// which sends what it has, then remote writes, and the TSDB last. It runs once.
+// which sends what it has, then remote writes, and the TSDB last. It runs once. With
+// ErrClock it ends by itself.
 func (e *Engine) Run(ctx context.Context) error {
 	if !e.started.CompareAndSwap(false, true) {
 		return errors.New("the engine was started before")
@@ -27,11 +28,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	var scrapeErr error
 	scraping.Go(func() { scrapeErr = e.scrape.Run(e.toScrape) })
 	err := e.startRules()
-	if err == nil {
+	started := err == nil
+	if started {
 		evaluating.Go(e.rules.Run)
 		e.since.Store(time.Now().UnixNano())
 		e.ready.Store(true)
-		<-ctx.Done()
+		err = watchClock(ctx)
 	}
 	e.ready.Store(false)
 	e.reloading.Lock() // a reload that has begun ends first
@@ -41,7 +43,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	stopWatch()
 	watchers.Wait()
 
-	e.stopRules(&evaluating, err == nil)
+	e.stopRules(&evaluating, started)
 	e.scrape.Stop()
 	scraping.Wait()
 	e.stopNotifier(&notifying)

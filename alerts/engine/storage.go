@@ -26,9 +26,6 @@ const (
 	chunkBuffer   = 64 << 10 // bytes; the least there may be
 	minFree       = 64 << 20 // bytes that must be free for samples to be stored
 	spaceInterval = 5 * time.Second
-	// outOfOrder is how far a clock may be set back: older samples than a series
-	// already has are stored then too, instead of none until time has caught up.
-	outOfOrder = 24 * time.Hour
 )
 
 var errNoSpace = errors.New("the data directory's file system is full: samples are not stored")
@@ -46,18 +43,38 @@ func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.D
 	o.WALSegmentSize = walSegment
 	o.WALCompression = compression.Snappy
 	o.HeadChunksWriteBufferSize = chunkBuffer
-	o.OutOfOrderTimeWindow = outOfOrder.Milliseconds()
-	db, err := tsdb.Open(cfg.DataDir, logger, reg, o, nil)
-	if err == nil {
-		return db, nil
+	// A registry for each attempt: metrics cannot be registered twice.
+	registry := prometheus.NewRegistry()
+	db, err := tsdb.Open(cfg.DataDir, logger, registry, o, nil)
+	if err != nil {
+		return nil, openError(cfg, err)
 	}
+	if newest, ahead := isAhead(db); ahead {
+		logger.Warn("Samples lie in the future, for the clock was set back: they are put aside, and alerts begin anew",
+			"newest", newest.UTC().Format(time.RFC3339), "dir", filepath.Join(cfg.DataDir, asideDir))
+		if err := errors.Join(db.Close(), putAside(cfg.DataDir)); err != nil {
+			return nil, err
+		}
+		registry = prometheus.NewRegistry()
+		if db, err = tsdb.Open(cfg.DataDir, logger, registry, o, nil); err != nil {
+			return nil, openError(cfg, err)
+		}
+	}
+	if err := reg.Register(registry); err != nil {
+		return nil, errors.Join(fmt.Errorf("registering the metrics of the data directory: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+// openError says what to do about a data directory that cannot be opened.
+func openError(cfg Config, err error) error {
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, fmt.Errorf("opening the data directory %s: another process uses it: %w", cfg.DataDir, err)
+		return fmt.Errorf("opening the data directory %s: another process uses it: %w", cfg.DataDir, err)
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, os.ErrPermission) {
-		return nil, fmt.Errorf("opening the data directory %s: %w", cfg.DataDir, err)
+		return fmt.Errorf("opening the data directory %s: %w", cfg.DataDir, err)
 	}
-	return nil, fmt.Errorf("opening the data directory %s: %w; to start without its history, move it away", cfg.DataDir, err)
+	return fmt.Errorf("opening the data directory %s: %w; to start without its history, move it away", cfg.DataDir, err)
 }
 
 // space watches the file system of the data directory. The head of a TSDB ends

@@ -30,14 +30,20 @@ type part struct {
 	since   uint64 // exposures before it was there
 }
 
+// leastSeconds is the least that is put on anybody.
+const leastSeconds = 1e-6
+
 // halfLife is how fast culprits are forgiven while it is decided who is named.
 const halfLife = 5 * time.Minute
 
 // add puts seconds on a cause and its culprit. A new culprit takes the place of a
 // named one only when that one has done less than half as much lately.
 func (a *account) add(now time.Duration, cause model.Cause, culprit string, seconds float64) {
-	if seconds <= 0 {
+	switch {
+	case seconds <= 0:
 		return
+	case seconds < leastSeconds: // the rest of a calculation
+		cause, culprit = model.CauseUnexplained, ""
 	}
 	p := a.place(now, cause, culprit, seconds)
 	p.decay(now)

@@ -43,17 +43,20 @@ type group struct {
 	set             model.CPUSet // CPUs that it may use, those of the group around it if its own are not known
 	size            float64      // how many
 
-	below   float64 // CPUs that the groups in it used
-	net     float64 // CPUs that it used besides
-	busy    bool
-	fair    float64 // CPUs that it may claim, and of them what is left for its own
-	ownFair float64
-	over    float64 // CPUs used beyond that, with all in it
-	ownOver float64 // … by its own
-	wants   float64 // CPUs used and waited for, with all in it
-	spare   float64 // CPUs that those in it claim and do not want
-	takers  float64 // weight of those in it who want more than they claim
-	overs   uint8   // samples in which its own were over, the last one in bit 0
+	below    float64 // CPUs that the groups in it used
+	net      float64 // CPUs that it used besides
+	busy     bool
+	fair     float64 // CPUs that it may claim, and of them what is left for its own
+	ownFair  float64
+	over     float64 // CPUs used beyond that, with all in it
+	ownOver  float64 // … by its own
+	claim    float64 // its share of what the group around it may claim
+	ownClaim float64
+	entitled float64 // … and its part of what those beside it leave; 0 if not known
+	wants    float64 // CPUs used and waited for, with all in it
+	spare    float64 // CPUs that those in it claim and do not want
+	takers   float64 // weight of those in it who want more than they claim
+	overs    uint8   // samples in which its own were over, the last one in bit 0
 
 	history *history
 }
@@ -172,5 +175,8 @@ func (g *group) show() {
 	}
 	g.out = g.account.append(g.out)
 	g.reading.Blame.Steal = g.out
+	if g.entitled > 0 {
+		g.reading.Blame.EntitledCPUs = model.Some(g.entitled)
+	}
 	g.reading = nil
 }

@@ -39,7 +39,7 @@ func (r *cpuRing) weigh() {
 		g.below, g.busy = 0, g.waited >= busyCPUs
 		g.over, g.ownOver = 0, 0
 		g.fair, g.ownFair = 0, 0
-		g.wants, g.spare, g.takers = 0, 0, 0
+		g.wants, g.spare, g.takers, g.claim, g.entitled = 0, 0, 0, 0, 0
 		g.set, g.size = g.allowed, float64(g.allowed.Count())
 		if g.set == nil && g.up != nil {
 			g.set, g.size = g.up.set, g.up.size
@@ -61,7 +61,7 @@ func (r *cpuRing) weigh() {
 			g.up.busy = g.up.busy || g.busy
 		}
 	}
-	r.root.fair = r.cpus
+	r.root.fair, r.root.entitled = r.cpus, r.cpus
 	for _, g := range order {
 		r.level.deal(g)
 		r.level.leave(g)
@@ -140,18 +140,39 @@ func (l *levelShares) dealApart(p *group, own bool) {
 	}
 }
 
-// leave adds up what those in p claim and do not want, and the weight of those who
-// want more than they claim.
+// leave finds what those in p may claim while nobody wants more than now: their
+// shares of what p may, and of what the busy ones among them claim and do not want
+// their part by weight. An idle one may claim what a busy one of its weight may.
 func (l *levelShares) leave(p *group) {
-	for _, c := range l.groups {
-		if c.wants > c.fair {
-			p.takers += c.weight
+	scale := 1.0
+	if p.fair > 0 {
+		scale = p.entitled / p.fair
+	}
+	busy := 0.0
+	claim := func(weight, claim, wants float64) {
+		busy += weight
+		if wants > claim {
+			p.takers += weight
 		} else {
-			p.spare += c.fair - c.wants
+			p.spare += claim - wants
 		}
 	}
-	if len(l.groups) > 0 && p.net > p.ownFair {
-		p.takers += defaultWeight
+	for _, c := range l.groups {
+		c.claim = c.fair * scale
+		claim(c.weight, c.claim, c.wants)
+	}
+	if p.ownClaim = p.ownFair * scale; len(l.groups) > 0 && p.net >= busyCPUs {
+		claim(defaultWeight, p.ownClaim, p.net)
+	}
+	for c := p.child; c != nil; c = c.next {
+		if !c.busy {
+			c.claim = p.entitled * c.weight / (busy + c.weight)
+		}
+		spare := p.spare
+		if p.takers > 0 {
+			spare *= c.weight / max(p.takers, c.weight)
+		}
+		c.entitled = min(c.claim+spare, c.limit, c.size)
 	}
 }
 
@@ -162,7 +183,7 @@ func left(weight float64, v, p *group) float64 {
 	if p == nil || p.takers == 0 {
 		return 0
 	}
-	return max(p.spare-max(v.fair-v.wants, 0), 0) * weight / p.takers
+	return max(p.spare-max(v.claim-v.wants, 0), 0) * weight / p.takers
 }
 
 func (l *levelShares) weightOn(set model.CPUSet, size, rest float64) float64 {

@@ -131,7 +131,7 @@ func TestBlameForScenesOfKnownTruth(t *testing.T) {
 			"two equals are not to blame for each other where others are quiet", 2, 0, 0,
 			[]player{{name: "a", usage: 0.97, wait: 0.1}, {name: "b", usage: 0.97, wait: 0.1}, {name: "c", usage: 0.06, wait: 0.04}},
 			"a",
-			map[string]float64{"unexplained": 1},
+			map[string]float64{"self": 0.058, "unexplained": 0.942},
 		},
 		{
 			"a guest inside is no neighbour of the one around it", 2, 0, 0,
@@ -193,7 +193,7 @@ func TestBlameForScenesOfKnownTruth(t *testing.T) {
 				{name: "/system.slice/b.service", usage: 0.1},
 			},
 			"victim",
-			map[string]float64{"unexplained": 1},
+			map[string]float64{"self": 0.25, "unexplained": 0.75},
 		},
 		{
 			"what a smaller quota leaves belongs to others", 1, 0, 0,
@@ -211,7 +211,7 @@ func TestBlameForScenesOfKnownTruth(t *testing.T) {
 				{name: "/system.slice/b.service", usage: 0.03},
 			},
 			"victim",
-			map[string]float64{"system a.service": 0.2 * 1.3 / 0.5, "unexplained": 1 - 0.2*1.3/0.5},
+			map[string]float64{"system a.service": 0.2 * 1.3 / 0.5, "self": 0.1333, "unexplained": 1 - 0.1333 - 0.2*1.3/0.5},
 		},
 		{
 			"what hogs the container around a guest is no neighbour", 1, 0, 0,
@@ -245,7 +245,7 @@ func TestBlameForScenesOfKnownTruth(t *testing.T) {
 			"for each thread that waited", 2, 0, 0,
 			[]player{{name: "victim", usage: 0.9, wait: 1.1, cpus: cpus(0, 1)}, {name: "hog", usage: 1.1, wait: 5}},
 			"victim",
-			map[string]float64{"neighbour container/docker/hog": 0.1 * 2 / 1.1, "unexplained": 1 - 0.2/1.1},
+			map[string]float64{"neighbour container/docker/hog": 2.0 / 11, "self": 0.2903, "unexplained": 1 - 0.2903 - 2.0/11},
 		},
 		{
 			"a little over the share is within it", 1, 0, 0,

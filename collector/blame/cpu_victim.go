@@ -81,6 +81,7 @@ func (r *cpuRing) blame(v *group, now time.Duration) {
 		}
 		put(model.CauseSelf, "", self)
 		put(model.CauseHypervisor, "", hypervisor)
+		put(model.CauseWakeup, "", r.woken(v))
 		r.accuse(v, total)
 		for i := range r.named {
 			s := &r.named[i]
@@ -100,15 +101,33 @@ func (r *cpuRing) contend(v *group) bool {
 	if v.fresh || v.stale || r.cpus == 0 {
 		return false
 	}
-	v.contended = max(v.restWaited-r.own(v)-r.among(v)-r.stolen(v), 0)
+	v.contended = max(v.restWaited-r.own(v)-r.stolen(v)-r.woken(v), 0)
 	return true
 }
 
-// among returns the rate at which v may have waited for its own threads besides: as
-// many as there are CPUs for can be on one of each, or meet by chance. Nobody can
-// tell, so it is nobody's fault.
+// mostRoom bounds the CPUs that count when it is asked whether all were busy: the
+// scheduler looks for an idle one nearby.
+const mostRoom = 8
+
+// woken returns the rate at which v waited though a CPU was idle: it had to be woken,
+// or found. A thread waits for others when all the CPUs that it may use are busy,
+// which each is for the part of the time that somebody ran there.
+func (r *cpuRing) woken(v *group) float64 {
+	busy := (r.runs.where(v) + max(zeroed(r.root.restWaited), 0)*v.size/r.cpus) / max(v.size, 1)
+	return max(v.restWaited-r.own(v)-r.stolen(v), 0) * (1 - math.Pow(min(busy, 1), min(max(r.room(v), 1), mostRoom)))
+}
+
+// among returns how much of the CPU time where v may run was of the threads beside
+// the one that waits: as many threads as there are CPUs for can be on one of each,
+// or meet by chance. With more than that the scheduler spreads them, and own knows
+// what they cost each other.
 func (r *cpuRing) among(v *group) float64 {
-	return min(max((v.runnable()-1)/max(r.room(v), 1)*v.threads-r.own(v), 0), max(v.restWaited-r.own(v), 0))
+	k := v.runnable()
+	if k <= 1 {
+		return 0
+	}
+	room := max(r.room(v), 1)
+	return v.threads * (k - 1) / k * min(max(2-k/room, 0), 1)
 }
 
 // room returns how many CPUs v has for its threads.
@@ -141,7 +160,7 @@ func (r *cpuRing) stolen(v *group) float64 {
 // and of that what was its kin's: its helpers and the guests around it. What is in
 // it is counted with it.
 func (r *cpuRing) others(v *group) (total, kin float64) {
-	kin = max(v.ran-v.threads, 0)
+	kin = max(v.ran-v.threads, 0) + r.among(v)
 	total = r.runs.where(v) - inside(v, v) + kin
 	for g := v.up; g != nil; g = g.up {
 		if g.guest {
@@ -223,12 +242,12 @@ func excess(g, v *group) float64 {
 		other = other.up
 	}
 	if other.up == side { // v lies in g, whose own processes stand beside it
-		return fairly(over-left(defaultWeight, other, side), g.net/defaultWeight, other)
+		return fairly(min(over, g.net-g.ownClaim-left(defaultWeight, other, side)), g.net/defaultWeight, other)
 	}
 	for side.up != other.up {
 		over, side, other = min(over, side.over), side.up, other.up
 	}
-	over = min(over, side.over-left(side.weight, other, side.up))
+	over = min(over, side.ran-side.claim-left(side.weight, other, side.up))
 	return fairly(over, side.ran/side.weight, other)
 }
 

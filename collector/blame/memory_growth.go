@@ -65,6 +65,7 @@ type memTaker struct {
 	demand, usage [samples]float64
 	churned       [samples]float64 // what it took again after it had been taken from it, all its life
 	from          uint64           // the first sample of those without a gap; 0 for none
+	first         [3]float64       // demand, usage and churned when it began: that sample is overwritten for a while
 	born          bool             // before that it held nothing
 
 	// What it has taken, the same less what others inside it have, and the part of
@@ -82,6 +83,7 @@ func (t *memTaker) read(c *memClock, demand, usage model.Opt, churned float64, b
 	}
 	if t.from == 0 || !t.steady || t.from > c.count {
 		t.from, t.born = c.count, born
+		t.first = [3]float64{d, usage.Or(d), churned}
 	}
 	at := c.slot(c.count)
 	t.demand[at], t.usage[at], t.churned[at] = d, usage.Or(d), churned
@@ -92,7 +94,11 @@ func (t *memTaker) churnedBy(c *memClock, since uint64) float64 {
 	if t.from == 0 {
 		return 0
 	}
-	return max(t.churned[c.slot(c.count)]-t.churned[c.slot(max(since, t.from))], 0)
+	before := t.first[2]
+	if t.from <= since {
+		before = t.churned[c.slot(since)]
+	}
+	return max(t.churned[c.slot(c.count)]-before, 0)
 }
 
 // growth returns by how much its demand and its usage have changed since a sample.
@@ -105,10 +111,20 @@ func (t *memTaker) growth(c *memClock, since uint64) (demand, usage float64) {
 		if t.born {
 			return t.demand[last], t.usage[last]
 		}
-		since = t.from
+		return t.demand[last] - t.first[0], t.usage[last] - t.first[1]
 	}
 	first := c.slot(since)
 	return t.demand[last] - t.demand[first], t.usage[last] - t.usage[first]
+}
+
+// usageSince returns what it may have added since a sample to the usage of what is
+// around it: all that it holds if it was not there, or could not be read, then.
+func (t *memTaker) usageSince(c *memClock, since uint64) float64 {
+	if t.from > since {
+		return t.usage[c.slot(c.count)]
+	}
+	_, usage := t.growth(c, since)
+	return max(usage, 0)
 }
 
 // memGrowth is who has grown lately.
@@ -170,8 +186,7 @@ func (r *memoryRing) carry(i int32, t *memTaker, since uint64) {
 		if int(at) < r.places.guests {
 			outer.own -= max(t.gross, 0)
 		} else {
-			_, usage := t.growth(&r.clock, since)
-			outer.own -= max(usage, 0)
+			outer.own -= t.usageSince(&r.clock, since)
 		}
 		return
 	}

@@ -39,6 +39,10 @@ type Blame struct {
 	Steal       []Stolen // its increases sum to the increase of CPU.Steal
 	IOStall     []Stolen // … of Pressure.IOWaiting
 	MemoryStall []Stolen // … of Pressure.MemoryWaiting
+
+	// EntitledCPUs is what the guest may claim of this machine's CPUs, by the weights
+	// of those who want them now. Absent where that is not known.
+	EntitledCPUs Opt
 }
 
 // Stolen is a part of a guest's steal, or of another stall.
@@ -59,6 +63,7 @@ const (
 	CauseSystem      Cause = "system"      // a service or slice of the host, which the culprit names
 	CauseHypervisor  Cause = "hypervisor"  // this machine's own CPU was taken away
 	CauseThrottle    Cause = "throttle"    // a quota on it or above it
+	CauseWakeup      Cause = "wakeup"      // no CPU was busy with others: one had to be woken or found
 	CauseLimit       Cause = "limit"       // a cap on its I/O
 	CauseDevice      Cause = "device"      // the disk was slow though nobody else used it
 	CauseOwnLimit    Cause = "own_limit"   // its own memory limit, or one above it
