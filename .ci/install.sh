@@ -25,7 +25,8 @@ wanted=(
 	conmon conmon
 	/usr/lib/podman/netavark netavark
 	busybox busybox-static
-	promtool prometheus
+	prometheus prometheus
+	prometheus-alertmanager prometheus-alertmanager
 	qemu-system-x86_64 qemu-system-x86
 	/sbin/mkfs.ext4 e2fsprogs
 	/etc/libvirt/libvirtd.conf libvirt-daemon-system

@@ -10,6 +10,15 @@ if [ "${CI:-}" = true ] || [ "${INSTALL:-}" = 1 ]; then
 	.ci/install.sh
 fi
 
+mkdir -p build
+# The rules are checked and tested with promtool of the release that virt_alerter
+# embeds; where it cannot be built, with the one that is installed.
+if (cd .ci/promtool && CGO_ENABLED=0 "$GO" build -buildvcs=false -tags remove_all_sd -o ../../build/promtool github.com/prometheus/prometheus/cmd/promtool); then
+	export PROMTOOL=$PWD/build/promtool
+else
+	notes+=(-note "promtool of the engine's release: it could not be built")
+fi
+
 # The race detector is the only thing that needs a C compiler.
 race=(-race)
 if [ "$("$GO" env CGO_ENABLED)" != 1 ] || ! command -v "$("$GO" env CC)" >/dev/null; then
@@ -25,7 +34,7 @@ if [ -n "$unformatted" ]; then
 	printf 'gofmt would change:\n%s\n' "$unformatted" >&2
 	exit 1
 fi
-"$GO" vet ./... ./.ci/testsummary
+"$GO" vet ./... ./.ci/testsummary ./.ci/scenariotable
 
 # The tests of fixtures/live load the CPUs and compare what was counted: they
 # run alone, after the others, and without the race detector's own load.
@@ -34,7 +43,6 @@ live=$(grep '/fixtures/live' <<<"$packages" || true)
 unit=$(grep -v '/fixtures/live' <<<"$packages")
 
 echo "== go test"
-mkdir -p build
 "$GO" build -buildvcs=false -o build/testsummary ./.ci/testsummary
 # shellcheck disable=SC2086 # package paths hold no spaces
 {

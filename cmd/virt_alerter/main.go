@@ -56,10 +56,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen li
 		return validate(opts.engine, stdout, stderr)
 	}
 	logger := newLogger(stderr, opts.logLevel, opts.logFormat)
-	if err := start(ctx, opts, logger, listen); err != nil {
-		return fail(stderr, err)
+	for {
+		err := start(ctx, opts, logger, listen)
+		switch {
+		case err == nil:
+			return 0
+		case !errors.Is(err, engine.ErrClock) || ctx.Err() != nil:
+			return fail(stderr, err)
+		}
+		logger.Warn("Starting anew", "err", err)
 	}
-	return 0
 }
 
 // start builds the engine, and runs it and its pages until a signal or the
