@@ -193,11 +193,24 @@ func (s *Source) device(dev kernel.Device) device {
 	}
 	entries, _ := os.ReadDir(filepath.Join(link, "slaves"))
 	for _, e := range entries {
-		d.slaves = append(d.slaves, e.Name())
+		d.slaves = append(d.slaves, wholeDisk(filepath.Join(link, "slaves", e.Name())))
 	}
 	s.devices[dev] = d
 	if len(d.slaves) > 0 {
 		s.stacked[d.name] = d.slaves
 	}
 	return d
+}
+
+// wholeDisk returns the name of the disk that a device is, or is a partition of: the
+// kernel counts what partitions are used for at their disk.
+func wholeDisk(link string) string {
+	target, err := filepath.EvalSymlinks(link)
+	if err != nil {
+		return filepath.Base(link)
+	}
+	if _, err := os.Stat(filepath.Join(target, "partition")); err == nil {
+		target = filepath.Dir(target)
+	}
+	return filepath.Base(target)
 }

@@ -127,6 +127,27 @@ func TestIOOfStackedDevicesIsCountedOnceAndLimitsAreRead(t *testing.T) {
 	wantAbsent(t, "no limit", g.IO[0].ReadLimit.BytesPerSecond)
 }
 
+// A volume that lies on a partition: the kernel counts at the disk.
+func TestIOOfAVolumeOnAPartitionIsCountedOnce(t *testing.T) {
+	f, s, path := one(t)
+	f.mkdir("sys/devices/virtual/block/dm-0/slaves")
+	f.write("sys/devices/pci/block/sda/sda3/partition", "3\n")
+	f.mkdir("sys/dev/block")
+	for link, target := range map[string]string{
+		"sys/dev/block/253:0":                        "../../devices/virtual/block/dm-0",
+		"sys/dev/block/8:0":                          "../../devices/pci/block/sda",
+		"sys/devices/virtual/block/dm-0/slaves/sda3": "../../../../pci/block/sda/sda3",
+	} {
+		if err := symlink(target, f.path(link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.write("sys/fs/cgroup"+path+"/io.stat", "253:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n")
+	if g := f.read(s)["web"]; len(g.IO) != 1 || g.IO[0].Device != "sda" {
+		t.Errorf("I/O is %+v", g.IO)
+	}
+}
+
 func TestAKillInAContainerThatIsNewAndLivesCountsOnce(t *testing.T) {
 	f, s, _ := one(t)
 	path := "/docker/" + id("ee")
