@@ -37,8 +37,8 @@ run: build/virt_exporter build/virt_alerter
 test:
 	@GO=$(GO) .ci/test.sh
 
-# Puts eight kinds of load on this machine with the rules as they are shipped, for
-# an hour and a quarter, and writes what was raised, and how soon, to
+# Puts known kinds of load on this machine with the rules as they are shipped, for
+# two hours, and writes what was raised, and how soon, to
 # alerts/RUNBOOK.md. SPEED=10 runs the rules ten times as fast.
 SPEED ?= 1
 .PHONY: scenarios
