@@ -26,6 +26,8 @@ type Collector struct {
 	began  time.Time
 	toldAt time.Time // when sources last were told of the others' guests
 
+	logger   *slog.Logger
+	culprits int // most that a guest names
 	ring     *blame.Ring
 	judgedAt time.Time // when that was read of which ring last heard
 
@@ -55,8 +57,9 @@ func newCollector(cfg Config, logger *slog.Logger, openers []opener) (*Collector
 		return nil, err
 	}
 	c := &Collector{
-		turn:    newTurn(),
-		began:   time.Now(),
+		turn:   newTurn(),
+		began:  time.Now(),
+		logger: logger, culprits: cfg.MaxCulprits,
 		ring:    blame.NewRing(blame.Options{Culprits: cfg.MaxCulprits}),
 		guests:  newTable(guestRows(labels), nameLabels),
 		mounts:  newTable(mountRows(), placeLabels),

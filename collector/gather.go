@@ -44,7 +44,7 @@ func (c *Collector) read(ctx context.Context, v *visit) error {
 		}
 		var waits []pending
 		for _, r := range c.readers {
-			if v.watch && !watched(r.name) {
+			if v.watch && (!watched(r.name) || time.Now().Before(r.unwatched)) {
 				continue
 			}
 			if p, more := r.pursue(ctx, v); more {

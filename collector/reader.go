@@ -26,6 +26,8 @@ type reader struct {
 	judged   *reading      // the last one of which health knows
 	shown    bool          // the exposition has what is to be said of the source
 
+	unwatched time.Time // until then only scrapes read it
+
 	health health
 	record record
 }

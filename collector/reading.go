@@ -27,9 +27,8 @@ type reading struct {
 
 // read calls the source.
 //
-// A panic of a source is an error of that source. This file is the only place
-// with a recover: here a panic would end the process, for the goroutine is our
-// own, and what it leaves behind is known, for nothing but the source itself
+// A panic of a source is an error of that source. It is caught here, and
+// in watch.go, because a panic would end the process: the goroutine is our own, and what it leaves behind is known, for nothing but the source itself
 // was in use, and that is thrown away. Elsewhere a panic runs through to
 // net/http, which ends that scrape alone.
 func (g *reading) read(ctx context.Context, src source.Source) {

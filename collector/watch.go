@@ -2,9 +2,11 @@ package collector
 
 import (
 	"context"
+	"runtime/debug"
 	"syscall"
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/blame"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -25,6 +27,12 @@ func watched(source string) bool {
 	return source == sourceNode || source == sourceCgroup || source == sourceVMM
 }
 
+// A watch rests so long at most where reading is dear, and after one that failed.
+const (
+	dearRest   = 30 * time.Second
+	failedRest = time.Minute
+)
+
 // Watch reads guests between scrapes until the context ends. Scrapes that come
 // often enough leave it nothing to do.
 func (c *Collector) Watch(ctx context.Context) {
@@ -36,46 +44,58 @@ func (c *Collector) Watch(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		before := cpuTime()
-		wait := c.watch(ctx)
-		spent := cpuTime() - before
-		timer.Reset(max(wait, time.Duration(float64(spent)/watchShare)))
+		timer.Reset(c.watch(ctx))
 	}
 }
 
 // watch reads guests unless a scrape just did, and returns how long nothing is to
-// be done.
-func (c *Collector) watch(ctx context.Context) time.Duration {
+// be done. A panic in it must not end the exporter, as one in a scrape does not.
+func (c *Collector) watch(ctx context.Context) (rest time.Duration) {
 	ctx, cancel := context.WithTimeoutCause(ctx, watchDeadline, errDeadline)
 	defer cancel()
 	if err := c.turn.take(ctx); err != nil {
 		return WatchInterval
 	}
 	defer c.turn.give()
+	defer func() {
+		if p := recover(); p != nil {
+			c.logger.Error("Watching guests has panicked", "panic", p, "stack", string(debug.Stack()))
+			rest = failedRest
+		}
+	}()
 	if since := time.Since(c.judgedAt); since < WatchInterval-brief {
 		return WatchInterval - since
 	}
 	v := newVisit(ctx)
 	v.watch = true
 	defer close(v.over)
+	before := cpuTime()
 	if err := c.read(ctx, v); err != nil {
 		return WatchInterval
 	}
 	c.mergeWatched(v)
-	return WatchInterval
+	// A scrape at the same time counts too: that is rather too careful.
+	dear := time.Duration(float64(cpuTime()-before) / watchShare)
+	return max(WatchInterval, min(dear, dearRest))
 }
 
 // mergeWatched puts the readings together and lets them be judged. Nothing is
-// exposed: the next scrape is soon enough for that.
+// exposed, and no source is late: that is for scrapes to say.
 func (c *Collector) mergeWatched(v *visit) {
 	views := make([]view, len(c.readers))
 	for i, r := range c.readers {
 		views[i] = view{source: r.name, health: &r.health}
-		if watched(r.name) {
-			views[i].reading = r.settle(v)
-			views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
-		} else {
+		if !watched(r.name) {
 			views[i].reading, views[i].answered = r.remembered()
+			continue
+		}
+		r.take()
+		if r.last != nil && v.recent(r.last) {
+			views[i].reading = r.last.Reading
+		}
+		views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
+		if !views[i].answered {
+			r.unwatched = time.Now().Add(failedRest) // what is slow is not made faster by asking often
 		}
 	}
 	c.host.merge(views, time.Since(c.began))
@@ -116,6 +136,21 @@ func (c *Collector) judge(views []view) {
 			c.host.here = append(c.host.here, g)
 		}
 	}
+	c.estimate(at)
+}
+
+// estimate asks the ring. A panic in an estimate must cost nothing else: the ring
+// begins anew.
+func (c *Collector) estimate(at time.Time) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.logger.Error("The estimate of culprits has panicked and begins anew", "panic", p, "stack", string(debug.Stack()))
+			c.ring = blame.NewRing(blame.Options{Culprits: c.culprits})
+			for _, g := range c.host.here {
+				g.Blame = model.Blame{}
+			}
+		}
+	}()
 	c.ring.Update(at.Sub(c.began), c.host.here, c.host.node, c.host.units)
 }
 

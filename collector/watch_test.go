@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,15 +65,16 @@ func TestFrequentScrapesLeaveNothingToWatch(t *testing.T) {
 
 func TestAScrapeAfterAWatchExposesWhatWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		name := "first"
+		var name atomic.Value
+		name.Store("first")
 		cgroups := &script{name: sourceCgroup, read: func(context.Context, int64) (model.Reading, error) {
-			return guests(name), nil
+			return guests(name.Load().(string)), nil
 		}}
 		c := collect(t, cgroups)
 		h := c.Handler(HandlerOpts{})
 		watching(t, c, func() {
 			wantLines(t, scrape(h).Body.String(), `guest="first"`)
-			name = "second"
+			name.Store("second")
 			time.Sleep(WatchInterval + 500*time.Millisecond)
 			wantLines(t, scrape(h).Body.String(), `guest="second"`, `!guest="first"`) // of the watch's reading
 			if n := cgroups.reads.Load(); n != 2 {
@@ -95,6 +97,33 @@ func TestAStuckSourceDoesNotStopTheWatch(t *testing.T) {
 			t.Errorf("%d readings of what is stuck", n)
 		}
 		time.Sleep(time.Hour)
+	})
+}
+
+func TestAPanicInTheEstimateCostsNothingElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := collect(t, gives(sourceCgroup, guests("web"), nil))
+		h := c.Handler(HandlerOpts{})
+		c.ring = nil
+		watching(t, c, func() {
+			time.Sleep(WatchInterval + time.Second)
+			wantLines(t, scrape(h).Body.String(), `guest="web"`)
+			if c.ring == nil {
+				t.Error("there is no new ring")
+			}
+		})
+	})
+}
+
+func TestASlowSourceIsLeftToScrapes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := takes(sourceVMM, 6*time.Second, guests("vm"))
+		c := collect(t, gives(sourceCgroup, guests("web"), nil), slow)
+		watching(t, c, func() { time.Sleep(5 * time.Minute) })
+		if n := slow.reads.Load(); n > 6 {
+			t.Errorf("it was read %d times in five minutes", n)
+		}
+		time.Sleep(time.Minute)
 	})
 }
 

@@ -2,6 +2,7 @@ package blame
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 // account splits a total that grows, by cause and culprit. What is put into it is
 // never lost: culprits beyond the number that is named are added up as others.
 type account struct {
-	parts []part
-	most  int // culprits that are named
+	parts   []part
+	unnamed []part // culprits without a place, what they did lately; at most mostUnnamed
+	most    int    // culprits that are named
 
 	// exposures counts what was exposed. A series must have been seen at 0 before it
 	// grows, or Prometheus does not see it grow: what a new part would have until
@@ -34,7 +36,10 @@ type part struct {
 const leastSeconds = 1e-6
 
 // halfLife is how fast culprits are forgiven while it is decided who is named.
-const halfLife = 5 * time.Minute
+const halfLife = time.Minute
+
+// mostUnnamed is how many culprits without a place are remembered.
+const mostUnnamed = 16
 
 // add puts seconds on a cause and its culprit. A new culprit takes the place of a
 // named one only when that one has done less than half as much lately.
@@ -65,15 +70,38 @@ func (a *account) place(now time.Duration, cause model.Cause, culprit string, se
 		fresh.since = *a.exposures
 	}
 	if culprit != "" && culprit != model.OtherCulprits && a.named() >= a.most {
-		least := a.least(now)
-		if least.recent*2 >= seconds {
-			return a.place(now, model.CauseNeighbour, model.OtherCulprits, seconds)
+		rival, least := a.rival(now, fresh), a.least(now)
+		if rival.recent += seconds; least.recent*2 >= rival.recent {
+			return a.place(now, cause, model.OtherCulprits, seconds)
 		}
+		fresh.recent = rival.recent - seconds
+		*rival = *least
 		*least = fresh
 		return least
 	}
 	a.parts = append(a.parts, fresh)
 	return &a.parts[len(a.parts)-1]
+}
+
+// rival returns what is remembered of a culprit that has no place.
+func (a *account) rival(now time.Duration, fresh part) *part {
+	var least *part
+	for i := range a.unnamed {
+		p := &a.unnamed[i]
+		p.decay(now)
+		if p.cause == fresh.cause && p.culprit == fresh.culprit {
+			return p
+		}
+		if least == nil || p.recent < least.recent {
+			least = p
+		}
+	}
+	if len(a.unnamed) < mostUnnamed {
+		a.unnamed = append(a.unnamed, fresh)
+		return &a.unnamed[len(a.unnamed)-1]
+	}
+	*least = fresh
+	return least
 }
 
 func (a *account) find(cause model.Cause, culprit string) *part {
@@ -113,9 +141,8 @@ func (a *account) least(now time.Duration) *part {
 }
 
 func (p *part) decay(now time.Duration) {
-	for ; now-p.at >= halfLife; p.at += halfLife {
-		p.recent /= 2
-	}
+	p.recent *= math.Exp2(-max(now-p.at, 0).Minutes() / halfLife.Minutes())
+	p.at = now
 }
 
 // append appends what each part has come to, in an order that does not change

@@ -91,7 +91,7 @@ func (g *group) fell(m mark) bool {
 // measure takes the rates of the interval that ends now.
 func (g *group) measure(r *cpuRing, now time.Duration) {
 	g.ran, g.threads, g.waited, g.restWaited, g.contended = absent(), 0, 0, 0, 0
-	if g.cur.at != 0 && g.fell(g.cur) {
+	if g.cur.at != 0 && (g.fell(g.cur) || g.fell(g.prev)) {
 		g.cur, g.prev = mark{}, mark{}
 	}
 	g.fresh = g.cur.at == 0

@@ -12,6 +12,7 @@ const (
 	rootUnit = "-.slice"
 
 	defaultWeight = 100
+	idleWeight    = 100 * 3. / 1024 // cpu.weight reads 0 then
 )
 
 // meet takes over what was read.
@@ -69,6 +70,9 @@ func (r *cpuRing) meetUnits(now time.Duration, units []model.Unit) {
 			r.see(g, now)
 			r.note(&g.usage, number(u.Usage))
 			g.run, g.throttle, g.rest, g.limit = absent(), absent(), absent(), math.Inf(1)
+			if quota, ok := u.LimitCores.Get(); ok && quota > 0 {
+				g.limit = quota
+			}
 			g.label = u.Name
 		} else if u.Name != "" {
 			g.label = u.Name
@@ -153,7 +157,10 @@ func known(s model.CPUSet) model.CPUSet {
 }
 
 func weight(o model.Opt) float64 {
-	if w := zeroed(number(o)); w > 0 {
+	switch w := number(o); {
+	case w == 0: // cpu.idle
+		return idleWeight
+	case w > 0:
 		return w
 	}
 	return defaultWeight

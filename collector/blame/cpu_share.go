@@ -193,27 +193,34 @@ func (l *levelShares) weightOn(set model.CPUSet, size, rest float64) float64 {
 	return sumOver(l.weight, set) + rest*size
 }
 
-// cap holds shares to quotas and CPUs, and gives what that leaves to the others.
+// cap holds shares to quotas and CPUs, and gives what that leaves to the others. That
+// may bring some of those to theirs.
 func (l *levelShares) cap(p *group) {
-	left, open := 0.0, 0.0
-	for _, c := range l.groups {
-		if most := min(c.limit, c.size); c.fair > most {
-			left += c.fair - most
-			c.fair = most
-		} else {
-			open += c.weight
+	const most = 16
+	for range most {
+		left, open := 0.0, 0.0
+		for _, c := range l.groups {
+			if limit := min(c.limit, c.size); c.fair > limit {
+				left += c.fair - limit
+				c.fair = limit
+			} else if c.fair < limit {
+				open += c.weight
+			}
 		}
-	}
-	if left == 0 {
-		return
-	}
-	if p.net >= busyCPUs {
-		open += defaultWeight
-		p.ownFair += left * defaultWeight / open
-	}
-	for _, c := range l.groups {
-		if most := min(c.limit, c.size); c.fair < most {
-			c.fair = min(c.fair+left*c.weight/open, most)
+		own := p.net >= busyCPUs
+		if own {
+			open += defaultWeight
+		}
+		if left <= 0 || open == 0 {
+			return
+		}
+		if own {
+			p.ownFair += left * defaultWeight / open
+		}
+		for _, c := range l.groups {
+			if c.fair < min(c.limit, c.size) {
+				c.fair += left * c.weight / open
+			}
 		}
 	}
 }

@@ -247,9 +247,15 @@ func excess(g, v *group) float64 {
 	for side.up != other.up {
 		over, side, other = min(over, side.over), side.up, other.up
 	}
+	if side.unknown() || other.unknown() {
+		return 0 // nobody knows what they weigh
+	}
 	over = min(over, side.ran-side.claim-left(side.weight, other, side.up))
 	return fairly(over, side.ran/side.weight, other)
 }
+
+// unknown reports whether nothing is known of a group but what is in it.
+func (g *group) unknown() bool { return !g.guest && !g.system }
 
 // fairly returns over unless other had as much for its weight.
 func fairly(over, perWeight float64, other *group) float64 {

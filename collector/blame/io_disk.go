@@ -7,6 +7,10 @@ import "github.com/virt-exporter/virt_exporter/collector/model"
 const (
 	slowRequest = 20e-3 // seconds, on average
 	shortQueue  = 4     // requests under way at a time, while there are any
+
+	// A flash disk is busy all the time with one user's single requests and has room
+	// for many more: one that answers as fast, with a short queue, is in nobody's way.
+	fastRequest = 1e-3
 )
 
 // busyDisk is the part of the time from which on users of a disk are in each other's way.
@@ -64,6 +68,12 @@ func (d *ioDisk) sum() diskTurn {
 		all.busy += t.busy
 	}
 	return all
+}
+
+// easy reports whether the disk does what it is asked without anybody's waiting for others.
+func (t *diskTurn) easy() bool {
+	requests := t.reads + t.writes
+	return requests > 0 && t.busy > 0 && t.seconds > 0 && t.seconds < fastRequest*requests && t.seconds < shortQueue*t.busy
 }
 
 // slow reports whether the disk itself is slow, whoever uses it.

@@ -11,7 +11,7 @@ func (r *ioRing) split(i int32, now time.Duration, units []model.Unit) {
 	w := r.waiting[i]
 	s := spending{stall: &w.stall, now: now, rest: w.increase}
 	span := (now - r.turnAt).Seconds()
-	r.throttled(w, &s, span)
+	r.throttled(w, &s, now)
 	lately := true
 	all := w.weights(lately, now)
 	if all == 0 { // it has completed nothing
@@ -49,18 +49,21 @@ func (u *ioUse) weight(lately bool, now time.Duration) float64 {
 	return u.active
 }
 
+// mostOld is how old the figures of a virtual device may be: minutes lie between scrapes.
+const mostOld = 2 * time.Minute
+
 // throttled puts on the limits of virtual devices what their part of a machine's I/O
 // is. Nobody else can be in its way there.
-func (r *ioRing) throttled(w *ioGuest, s *spending, span float64) {
+func (r *ioRing) throttled(w *ioGuest, s *spending, now time.Duration) {
 	var all, capped float64
 	for j := range w.uses {
 		use := &w.uses[j]
-		if !use.listed || use.layer != model.LayerGuest {
+		if !use.listed || use.layer != model.LayerGuest || now-use.movedAt > mostOld {
 			continue
 		}
-		all += use.recent
-		if use.capped(r.turn, span) {
-			capped += use.recent
+		all += use.active
+		if use.held {
+			capped += use.active
 		}
 	}
 	if capped > 0 {

@@ -144,7 +144,7 @@ func (r *ioRing) enterDisk(n *model.NodeDisk, now time.Duration) {
 		t.shares = append(t.shares, ioShare{nobody, rest})
 	}
 	if span := (now - r.turnAt).Seconds(); d.hasBusy && d.steady && span > 0 {
-		t.busyKnown, t.busy = true, d.turns[r.turn].busy >= busyDisk*span
+		t.busyKnown, t.busy = true, d.turns[r.turn].busy >= busyDisk*span && !t.disk.easy()
 	}
 }
 

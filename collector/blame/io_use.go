@@ -77,6 +77,11 @@ type ioUse struct {
 	inner  float64 // the part of it that others inside have done
 	entry  int     // its number in the device's table, from 1; 0 for none
 
+	// Of a virtual device. A daemon tells of it with scrapes only, so that most
+	// updates see it stand still: what was last seen holds until it moves again.
+	movedAt time.Duration
+	held    bool // a limit was reached from the time before until movedAt
+
 	active             float64 // cost in the last turn that had any
 	activeIn, activeAt time.Duration
 }
@@ -107,6 +112,9 @@ func (u *ioUser) read(r *ioRing, now time.Duration, list []model.DeviceIO) bool 
 		}
 		use.listed = true
 		use.limits = [...]model.IOLimit{list[i].ReadLimit, list[i].WriteLimit, list[i].TotalLimit}
+		if isNew {
+			use.movedAt = now
+		}
 		if isNew && u.steady {
 			// The kernel lists a device from its first request on.
 			for _, c := range [...]*grown{&use.reads, &use.readBytes, &use.writes, &use.writeBytes} {
@@ -124,6 +132,8 @@ func (u *ioUser) read(r *ioRing, now time.Duration, list []model.DeviceIO) bool 
 		if u.steady {
 			use.do(r, now, did)
 		}
+		use.held = use.reached(&did, (now - use.movedAt).Seconds())
+		use.movedAt = now
 	}
 	return moved
 }
@@ -185,10 +195,13 @@ func (u *ioUse) sum() {
 
 // capped reports whether a limit on the device is reached at the pace of this turn.
 func (u *ioUse) capped(turn int, seconds float64) bool {
-	if !u.listed || !(seconds > 0) {
+	return u.listed && u.reached(&u.turns[turn], seconds)
+}
+
+func (u *ioUse) reached(did *amount, seconds float64) bool {
+	if !(seconds > 0) {
 		return false
 	}
-	did := &u.turns[turn]
 	reached := func(limit model.IOLimit, requests, bytes float64) bool {
 		r, ok1 := limit.RequestsPerSecond.Get()
 		b, ok2 := limit.BytesPerSecond.Get()

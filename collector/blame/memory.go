@@ -46,7 +46,10 @@ type memGuest struct {
 }
 
 // memUnit is what is remembered of a unit.
-type memUnit struct{ memTaker }
+type memUnit struct {
+	memTaker
+	full bool // it is at a limit of its own
+}
 
 func newMemoryRing(most int) memoryRing {
 	return memoryRing{
@@ -133,6 +136,9 @@ func (r *memoryRing) readUnits(now time.Duration, units []model.Unit) {
 			r.takers = append(r.takers, nil)
 			continue
 		}
+		usage, ok := units[i].Memory.Get()
+		limit, limited := units[i].MemoryLimit.Get()
+		u.full = ok && limited && usage >= fullLimit*limit
 		r.takers = append(r.takers, &u.memTaker)
 		u.read(&r.clock, units[i].Memory, units[i].Memory, 0, false)
 	}
@@ -180,5 +186,6 @@ func (w *memGuest) held(g *model.Guest) {
 	rose := w.limit.by(e.Max) + w.high.by(e.High) + w.oom.by(e.OOM)
 	usage, ok1 := g.Memory.Usage.Get()
 	limit, ok2 := g.Memory.Limit.Get()
-	w.limited = w.steady && rose > 0 || ok1 && ok2 && limit > 0 && usage >= fullLimit*limit
+	_, counted := e.Max.Get() // page cache fills a limit that hurts nobody
+	w.limited = w.steady && rose > 0 || !counted && ok1 && ok2 && limit > 0 && usage >= fullLimit*limit
 }

@@ -207,9 +207,16 @@ func (r *memoryRing) split(i int32, now time.Duration, pressed bool, units []mod
 	// That it takes back what was taken from it is what it waits for.
 	total := r.growth.total - min(w.churn, max(w.own, 0))
 	whole := s.rest
+	full := r.full(i, units)
+	if full != nobody {
+		defer func() { s.add(model.CauseOwnLimit, "", s.rest) }()
+	}
 	for _, j := range r.growth.suspects {
 		if r.places.kin(i, j) {
 			continue // what it has taken itself is nobody else's fault
+		}
+		if full != nobody && !r.places.inside(j, full) {
+			continue // that is beyond the limit which is met
 		}
 		if r.takers[j].own < max(leastPoolPart*w.pool, leastGrowthPart*total) {
 			continue
@@ -221,6 +228,20 @@ func (r *memoryRing) split(i int32, now time.Duration, pressed bool, units []mod
 			s.add(model.CauseSystem, units[int(j)-r.places.guests].Name, part)
 		}
 	}
+}
+
+// full returns the innermost unit around a guest that is at its own limit, or nobody.
+func (r *memoryRing) full(i int32, units []model.Unit) int32 {
+	at := r.places.up[i]
+	for depth := 0; at != nobody && depth < deepest; at, depth = r.places.up[at], depth+1 {
+		if int(at) < r.places.guests {
+			continue
+		}
+		if u := r.units[units[int(at)-r.places.guests].Path]; u != nil && u.full {
+			return at
+		}
+	}
+	return nobody
 }
 
 // limited reports whether a limit of the guest or of one around it holds it back.

@@ -62,6 +62,9 @@ func (s *memoryScene) at(seconds float64) ([]*model.Guest, *model.Node, []model.
 		if a.vm {
 			g.Kind, g.Runtime = model.VM, "qemu"
 		}
+		if a.cgroup != "" {
+			g.Info.Cgroup = a.cgroup
+		}
 		if a.within != "" {
 			g.Info.Cgroup, g.Within = "", a.within
 		}
@@ -79,7 +82,11 @@ func (s *memoryScene) at(seconds float64) ([]*model.Guest, *model.Node, []model.
 	}
 	var units []model.Unit
 	for _, a := range s.units {
-		units = append(units, model.Unit{Path: a.cgroup, Name: a.name, Memory: opt(a.usage, seconds)})
+		u := model.Unit{Path: a.cgroup, Name: a.name, Memory: opt(a.usage, seconds)}
+		if a.limit > 0 {
+			u.MemoryLimit = model.Some(a.limit)
+		}
+		units = append(units, u)
 	}
 	if s.node == nil {
 		return guests, nil, units
@@ -259,9 +266,29 @@ func TestMemoryStallIsPutOnWhoGrew(t *testing.T) {
 		},
 		{
 			name:   "it is at its limit",
-			guests: []memoryAt{{name: "victim", waits: 0.2, usage: holds(0.96 * gib), limit: gib}, hog},
+			guests: []memoryAt{{name: "victim", waits: 0.2, usage: holds(0.96 * gib), limit: gib, max: 1}, hog},
 			node:   host,
 			want:   map[string]float64{"own_limit": 1},
+		},
+		{
+			name: "a limit above it that is no guest's is nobody else's fault",
+			guests: []memoryAt{
+				{name: "victim", waits: 0.2, anon: holds(gib), cgroup: "/pods/a/victim"},
+				{name: "hog", anon: grows(50), cgroup: "/pods/b/hog"},
+			},
+			units: []memoryAt{{name: "", cgroup: "/pods/a", usage: holds(4 * gib), limit: 4 * gib}, {name: "", cgroup: "/pods/b", usage: grows(50)}},
+			node:  host,
+			want:  map[string]float64{"own_limit": 1},
+		},
+		{
+			name: "but it is that of who grows below it",
+			guests: []memoryAt{
+				{name: "victim", waits: 0.2, anon: holds(gib), cgroup: "/pods/a/victim"},
+				{name: "hog", anon: grows(50), cgroup: "/pods/a/hog"},
+			},
+			units: []memoryAt{{name: "", cgroup: "/pods/a", usage: holds(4 * gib), limit: 4 * gib}},
+			node:  host,
+			want:  map[string]float64{"neighbour container/docker/hog": 1},
 		},
 		{
 			name:   "its limit is far",

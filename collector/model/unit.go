@@ -11,6 +11,9 @@ type Unit struct {
 	Memory Opt // bytes
 	IO     []DeviceIO
 
-	Weight Opt    // of the CPU, 100 by default
-	CPUs   CPUSet // that it may use
+	Weight      Opt // of the CPU, 100 by default
+	MemoryLimit Opt // bytes, its own; absent when unlimited
+	LimitCores  Opt // its own CPU quota; absent when unlimited
+
+	CPUs CPUSet // that it may use
 }

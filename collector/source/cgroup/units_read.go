@@ -30,7 +30,8 @@ func (s *Source) readUnit(u *unit) {
 		}
 	}
 	m.IO = s.unitIO(u, m.IO[:0])
-	m.Weight = s.nodeLimits(u.node).weight
+	l := s.nodeLimits(u.node)
+	m.Weight, m.MemoryLimit, m.LimitCores = l.weight, l.memory, l.cpuCores
 	m.CPUs = s.allowed(u.node)
 }
 
