@@ -43,10 +43,10 @@ test:
 SPEED ?= 1
 .PHONY: scenarios
 scenarios:
-	rm -f build/scenarios.jsonl
-	VIRT_SCENARIO_SPEED=$(SPEED) VIRT_SCENARIO_OUTCOMES=$(CURDIR)/build/scenarios.jsonl \
-		$(GO) test ./fixtures/live -run TestScenarios -count 1 -timeout 3h -v
-	$(GO) run ./.ci/scenariotable build/scenarios.jsonl alerts/RUNBOOK.md
+	mkdir -p build && rm -f build/scenarios.jsonl
+	code=0; VIRT_SCENARIO_SPEED=$(SPEED) VIRT_SCENARIO_OUTCOMES=$(CURDIR)/build/scenarios.jsonl \
+		$(GO) test ./fixtures/live -run TestScenarios -count 1 -timeout 3h -v || code=$$?; \
+	$(GO) run ./.ci/scenariotable build/scenarios.jsonl alerts/RUNBOOK.md && exit $$code
 
 .PHONY: lint
 lint:

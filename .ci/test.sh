@@ -49,7 +49,7 @@ echo "== go test"
 	failed=0
 	"$GO" test -json "${race[@]}" -timeout 10m $unit ./.ci/testsummary || failed=1
 	if [ -n "$live" ]; then
-		"$GO" test -json -p 1 -count 1 -timeout 20m $live || failed=1
+		"$GO" test -json -p 1 -count 1 -timeout 45m $live || failed=1
 	fi
 	exit $failed
 } | build/testsummary "${notes[@]}"

@@ -23,7 +23,7 @@ type outcome struct {
 	Speed    float64
 	Pages    []struct {
 		Alert, Victim, Culprit string
-		Must, Came             bool
+		Must, May, Came        bool
 		After                  time.Duration
 	}
 }
@@ -84,7 +84,7 @@ func table(all []outcome) string {
 	var keys []key
 	runs, raised, fast := map[int]int{}, map[key]int{}, 1.0
 	took, falseAlarms := map[key][]time.Duration{}, map[int]int{}
-	must, came, wrong := 0, 0, 0
+	must, came, wrong, allowed := 0, 0, 0, 0
 	for _, o := range all {
 		runs[o.Order]++
 		fast = max(fast, o.Speed)
@@ -93,6 +93,10 @@ func table(all []outcome) string {
 			keys = append(keys, quiet)
 		}
 		for _, p := range o.Pages {
+			if p.May {
+				allowed++
+				continue
+			}
 			if !p.Must {
 				falseAlarms[o.Order]++
 				wrong++
@@ -106,6 +110,8 @@ func table(all []outcome) string {
 			if p.Came {
 				came++
 				raised[k]++
+			}
+			if p.After > 0 {
 				took[k] = append(took[k], p.After)
 			}
 		}
@@ -119,7 +125,8 @@ func table(all []outcome) string {
 		}
 		fmt.Fprintf(&b, "| | %s | %s | %s | %d of %d | %s | |\n", k.alert, k.victim, k.culprit, raised[k], runs[k.order], median(took[k]))
 	}
-	fmt.Fprintf(&b, "\nRecall %d of %d, precision %d of %d pages", came, must, came, came+wrong)
+	fmt.Fprintf(&b, "\nIn time were %d of the %d that had to come (recall), and of %d pages %d were right (precision); %d more were neither asked for nor wrong",
+		came, must, came+wrong, came, allowed)
 	if fast > 1 {
 		fmt.Fprintf(&b, "; the rules ran %g times as fast as they are shipped, and times are what that makes of them", fast)
 	}
