@@ -68,6 +68,7 @@ var clients = []struct{ module, dirs, reason string }{
 	{"github.com/prometheus/prometheus", "alerts/engine", "28 MB that only the alerter carries"},
 	{"github.com/prometheus/alertmanager", "alerts/engine", "its API client"},
 	{"go.yaml.in/yaml/v3", "alerts/engine", "tells on which line of a configuration or rule file a mistake is"},
+	{"github.com/oklog/ulid/v2", "alerts/engine", "tells a database's blocks, by their names, from files of others in its directory"},
 	{"github.com/grafana/grafana-foundation-sdk/go", "dashboards/*", "generates the dashboards"},
 	{"github.com/hanwen/go-fuse/v2", "fixtures/fusefs", "a file system whose delays and hangs the tests choose"},
 }

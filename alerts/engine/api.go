@@ -32,6 +32,7 @@ type api struct {
 	status        statusInfo
 	logger        *slog.Logger
 	now           func() time.Time
+	slots         chan struct{} // of queries; as many as may run at one time
 }
 
 type queryEngine interface {

@@ -91,12 +91,20 @@ func (a *api) evaluate(r *http.Request, prepare func(context.Context, promql.Que
 			return answer{}, badData(fmt.Errorf("error parsing lookback delta duration: %w", err))
 		}
 	}
+	release, err := a.slot(ctx)
+	if err != nil {
+		return answer{}, err
+	}
 	query, err := prepare(ctx, promql.NewPrometheusQueryOpts(false, lookback), r.FormValue("query"))
 	if err != nil {
+		release()
 		return answer{}, badParam("query", err)
 	}
 	// What the result consists of is used again after Close.
-	got := answer{done: query.Close}
+	got := answer{done: func() {
+		query.Close()
+		release()
+	}}
 	result := query.Exec(ctx)
 	got.warnings = result.Warnings
 	if result.Err != nil {

@@ -89,7 +89,7 @@ func (c Config) checkURLs() error {
 				return fmt.Errorf("%s: %w", l.field, err)
 			}
 			if seen[u] {
-				return fmt.Errorf("%s: %s is given twice", l.field, u)
+				return fmt.Errorf("%s: a URL of %s is given twice", l.field, hostOf(u))
 			}
 			seen[u] = true
 		}
@@ -107,18 +107,27 @@ func optional(s string) []string {
 	return []string{s}
 }
 
-// checkURL gives no URL back in full, for a path may be a secret.
+// hostOf returns the part of a checked URL that is no secret.
+func hostOf(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// checkURL gives nothing of a URL back but its host, for a path may be a secret.
 func checkURL(s string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil:
 		return errors.New("not a URL")
 	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("%q is no URL that begins with http:// or https://", s)
+		return errors.New("it does not begin with http:// or https://")
 	case u.Hostname() == "":
-		return fmt.Errorf("%q names no host", s)
+		return errors.New("it names no host")
 	case u.User != nil:
-		return fmt.Errorf("the URL of %s has a user or password, which belong into a configuration file", u.Host)
+		return fmt.Errorf("the URL of %s has a user or password, which whoever lists processes would see", u.Host)
 	case u.Fragment != "":
 		return fmt.Errorf("the URL of %s has a fragment", u.Host)
 	}

@@ -51,8 +51,11 @@ type Engine struct {
 	cancelSends        context.CancelFunc
 	heartbeat          time.Duration
 
-	reloading sync.Mutex // held while managers are given a plan; guards current
-	current   *plan
+	reloading  sync.Mutex // held while managers are given a plan; guards current
+	current    *plan
+	lastReload reloads
+
+	evaluations evaluations
 
 	started, stopped, ready atomic.Bool
 	since                   atomic.Int64 // when rules began, in nanoseconds since 1970
@@ -75,17 +78,21 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Engine, e
 		logger:      logger,
 		externalURL: strings.TrimRight(cfg.ExternalURL, "/"),
 		parser:      parser.NewParser(parser.Options{}),
-		space:       &space{dir: cfg.DataDir, need: minFree},
+		space:       &space{dir: cfg.DataDir, every: spaceInterval},
 		toScrape:    make(chan targetGroups, 1),
 		toNotify:    make(chan targetGroups, 1),
 		heartbeat:   heartbeatInterval,
 	}
+	e.space.need.Store(minFree)
 	first, err := newPlan(cfg, e.parser, logger)
 	if err != nil {
 		return nil, err
 	}
 	if e.db, err = openDB(cfg, component(logger, "tsdb"), reg); err != nil {
 		return nil, err
+	}
+	if err := e.lastReload.register(reg); err != nil {
+		return nil, errors.Join(err, e.db.Close())
 	}
 	if err := e.wire(reg); err != nil {
 		return nil, errors.Join(err, e.db.Close())
@@ -94,6 +101,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Engine, e
 		return nil, errors.Join(err, e.Close())
 	}
 	e.current = first
+	e.lastReload.note(nil, time.Now())
 	return e, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/rules"
 	"go.uber.org/goleak"
 )
 
@@ -109,6 +110,12 @@ groups:
 	fill(t, c, float64(down.Add(-20*time.Minute).Unix()), forState("Fired"), down)
 	e, _ := start(t, c)
 
+	eventually(t, "all that fires is known", e.settled)
+	for _, r := range e.rules.AlertingRules() {
+		if r.Name() == "Fired" && r.State() != rules.StateFiring {
+			t.Error("what fired before was not known")
+		}
+	}
 	eventually(t, "what fired before fires again", func() bool { _, ok := am.find("Fired", firing); return ok })
 	active := map[string]time.Duration{}
 	eventually(t, "for is restored", func() bool {

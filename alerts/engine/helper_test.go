@@ -95,6 +95,12 @@ func (f *fakeAlertmanager) find(name string, is func(message) bool) (message, bo
 	return message{}, false
 }
 
+func (f *fakeAlertmanager) forget() {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.messages = nil
+}
+
 func firing(m message) bool   { return !m.resolved() }
 func resolved(m message) bool { return m.resolved() }
 

@@ -45,6 +45,7 @@ type pages struct {
 	logger   *slog.Logger
 	template *template.Template
 	ready    func() bool
+	settled  func() bool // whether all that fires is known
 	reload   func() error
 	// dataSince returns when the oldest sample was taken; false without any.
 	dataSince func() (time.Time, bool)

@@ -77,7 +77,7 @@ func (p *pages) alertsView() alertsView {
 		Host:           p.api.status.hostname,
 		Now:            timeText(now),
 		Refresh:        refreshSeconds,
-		Starting:       !p.ready(),
+		Starting:       !p.ready() || !p.settled(),
 		Troubles:       p.troubles(now),
 		Summary:        p.summary(),
 		NoAlertmanager: len(p.api.alertmanagers.Alertmanagers()) == 0,

@@ -20,10 +20,12 @@ func (e *Engine) pages() *pages {
 			status:        statusInfo{hostname: e.cfg.Hostname, started: time.Now().UTC(), retention: e.cfg.Retention},
 			logger:        e.logger,
 			now:           time.Now,
+			slots:         make(chan struct{}, maxQueries),
 		},
 		logger:    e.logger,
 		template:  parsePages(),
 		ready:     e.Ready,
+		settled:   e.settled,
 		reload:    e.Reload,
 		dataSince: e.dataSince,
 		inner:     e.troubles,
@@ -39,11 +41,15 @@ func (e *Engine) dataSince() (time.Time, bool) {
 	return timestamp.Time(ms), true
 }
 
-// troubles returns what is wrong with the disk and with Alertmanagers.
+// troubles returns what is wrong with the disk, with the last reload and with
+// Alertmanagers.
 func (e *Engine) troubles() []trouble {
 	var list []trouble
 	if e.space.full.Load() {
-		list = append(list, trouble{"The disk is full", text(errNoSpace.Error())})
+		list = append(list, trouble{"Samples are not stored", text(errNoSpace.Error())})
+	}
+	if err := e.lastReload.err.Load(); err != nil {
+		list = append(list, trouble{"The last reload failed: rules and targets are those of before", text((*err).Error())})
 	}
 	for _, d := range e.Deliveries() {
 		if d.Err != nil {

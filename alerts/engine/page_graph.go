@@ -34,6 +34,11 @@ func (p *pages) expression(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) fillRows(r *http.Request, v *expressionView, now time.Time) error {
+	release, err := p.api.slot(r.Context())
+	if err != nil {
+		return err
+	}
+	defer release()
 	query, err := p.api.query.NewInstantQuery(r.Context(), p.api.storage, nil, v.Expr, now)
 	if err != nil {
 		return err

@@ -114,6 +114,41 @@ func TestPageOfAlerts(t *testing.T) {
 	}
 }
 
+// What fired before a start may fire again only at the third evaluation.
+func TestPageIsNotCalmBeforeItKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		defer w.close(t)
+		stolen(w, t, "web-1", "", 0)
+		w.evaluate(t, pageRules)
+		w.pages.settled = func() bool { return false }
+		rec := httptest.NewRecorder()
+		w.pages.alerts(rec, nil)
+		if page := rec.Body.String(); !strings.Contains(page, "Starting: what fires is known after three evaluations.") || strings.Contains(page, "Nothing fires") {
+			t.Errorf("the page:\n%s", style.ReplaceAllString(page, ""))
+		}
+		rec = httptest.NewRecorder()
+		w.pages.saysReady(rec, nil)
+		if rec.Code != http.StatusOK {
+			t.Errorf("ready: %d", rec.Code)
+		}
+	})
+}
+
+func TestSettledAfterThreeEvaluationsOfEachGroup(t *testing.T) {
+	var c evaluations
+	for _, key := range []string{"a", "a", "b", "a", "b"} {
+		c.add(key)
+		if c.settled([]string{"a", "b"}) {
+			t.Fatal("settled before its time")
+		}
+	}
+	c.add("b")
+	if !c.settled([]string{"a", "b"}) || !c.settled([]string{"a", "b", "of a reload"}) {
+		t.Error("not settled")
+	}
+}
+
 // Nothing on a page may run or come from elsewhere, and no name may become code.
 func TestPagesHoldNoCode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

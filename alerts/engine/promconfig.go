@@ -28,8 +28,11 @@ func (c Config) prometheus(logger *slog.Logger) (*config.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration file: %w", err)
 	}
-	if err := supported(text); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.ConfigFile, err)
+	if wrong := supported(text); len(wrong) > 0 {
+		for i := range wrong {
+			wrong[i] = fmt.Errorf("%s: %w", c.ConfigFile, wrong[i])
+		}
+		return nil, errors.Join(wrong...)
 	}
 	cfg, err := config.LoadFile(c.ConfigFile, false, logger)
 	if err != nil {
@@ -119,10 +122,10 @@ func sections() []string {
 
 // supported says which fields of a configuration file would be ignored here, with
 // their lines.
-func supported(text []byte) error {
+func supported(text []byte) []error {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
-		return err
+		return []error{err}
 	}
 	if len(doc.Content) == 0 {
 		return nil // empty: Prometheus takes it too
@@ -142,7 +145,7 @@ func supported(text []byte) error {
 			wrong = append(wrong, fmt.Errorf("line %d: %s is not supported here", key.Line, key.Value))
 		}
 	}
-	return errors.Join(wrong...)
+	return wrong
 }
 
 // staticOnly returns what is wrong with the service discovery of each element.

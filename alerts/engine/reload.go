@@ -3,7 +3,10 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Reload reads the configuration and the rule files again. Where one of them is
@@ -15,6 +18,13 @@ func (e *Engine) Reload() error {
 	if e.stopped.Load() {
 		return errors.New("stopping")
 	}
+	err := e.load()
+	e.lastReload.note(err, time.Now())
+	return err
+}
+
+// load reads and applies a new plan; reloading is held.
+func (e *Engine) load() error {
 	next, err := newPlan(e.cfg, e.parser, e.logger)
 	if err != nil {
 		return fmt.Errorf("%w; the old configuration stays", err)
@@ -51,7 +61,7 @@ func (e *Engine) apply(p *plan) error {
 
 func (e *Engine) updateRules(p *plan) error {
 	global := p.prom.GlobalConfig
-	err := e.rules.Update(time.Duration(global.EvaluationInterval), p.rules.files, global.ExternalLabels, e.externalURL, nil)
+	err := e.rules.Update(time.Duration(global.EvaluationInterval), p.rules.files, global.ExternalLabels, e.externalURL, e.evaluate)
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
@@ -66,4 +76,44 @@ func replace(to chan targetGroups, t targetGroups) {
 	default:
 	}
 	to <- t
+}
+
+// reloads remembers how the last one went. The start counts as one.
+type reloads struct {
+	err     atomic.Pointer[error] // nil: it went well
+	success atomic.Int64          // when one last did, in nanoseconds since 1970
+}
+
+func (r *reloads) note(err error, now time.Time) {
+	if err != nil {
+		r.err.Store(&err)
+		return
+	}
+	r.err.Store(nil)
+	r.success.Store(now.UnixNano())
+}
+
+// register adds the metrics of it, under the names that Prometheus has for them:
+// everybody's alerts know these.
+func (r *reloads) register(reg prometheus.Registerer) error {
+	for _, g := range []prometheus.GaugeFunc{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "prometheus_config_last_reload_successful",
+			Help: "Whether the last configuration reload attempt was successful.",
+		}, func() float64 {
+			if r.err.Load() != nil {
+				return 0
+			}
+			return 1
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "prometheus_config_last_reload_success_timestamp_seconds",
+			Help: "Timestamp of the last successful configuration reload.",
+		}, func() float64 { return float64(r.success.Load()) / float64(time.Second) }),
+	} {
+		if err := reg.Register(g); err != nil {
+			return fmt.Errorf("registering the metrics of reloads: %w", err)
+		}
+	}
+	return nil
 }

@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 func ruleNames(e *Engine) []string {
@@ -19,6 +21,22 @@ func ruleNames(e *Engine) []string {
 	return names
 }
 
+// gauge returns the value of a metric without labels.
+func gauge(t *testing.T, reg prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}
+
 func TestReloadKeepsTheOldWhereAFileIsBad(t *testing.T) {
 	exporter := newExporter(t, "temperature 40\nhumidity 7\n")
 	c := testConfig(t)
@@ -27,7 +45,19 @@ func TestReloadKeepsTheOldWhereAFileIsBad(t *testing.T) {
 	name := filepath.Join(dir, "a.yml")
 	write(t, name, "groups:\n- name: a\n  rules:\n  - {record: 'a:b', expr: temperature}\n")
 	c.RuleFiles = []string{filepath.Join(dir, "*.yml")}
-	e, _ := start(t, c)
+	reg := prometheus.NewRegistry()
+	e, err := New(c, quiet(), reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, e)
+	if got := gauge(t, reg, "prometheus_config_last_reload_successful"); got != 1 {
+		t.Errorf("successful: %v", got)
+	}
+	begun := gauge(t, reg, "prometheus_config_last_reload_success_timestamp_seconds")
+	if d := time.Since(time.Unix(int64(begun), 0)); d > time.Hour {
+		t.Errorf("loaded %s ago", d)
+	}
 	eventually(t, "rules are loaded", func() bool { return e.Ready() && len(ruleNames(e)) == 1 })
 
 	bad := []struct{ name, text, want string }{
@@ -44,6 +74,12 @@ func TestReloadKeepsTheOldWhereAFileIsBad(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "old configuration stays") {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
+			if got := e.troubles(); len(got) != 1 || !strings.Contains(got[0].Why, tt.want) {
+				t.Errorf("the page does not say so: %v", got)
+			}
+			if got := gauge(t, reg, "prometheus_config_last_reload_successful"); got != 0 {
+				t.Errorf("successful: %v", got)
+			}
 			if diff := cmp.Diff([]string{"a:b"}, ruleNames(e)); diff != "" {
 				t.Errorf("rules (-want +got):\n%s", diff)
 			}
@@ -55,6 +91,15 @@ func TestReloadKeepsTheOldWhereAFileIsBad(t *testing.T) {
 	write(t, name, "groups:\n- name: a\n  rules:\n  - {record: 'a:c', expr: humidity}\n")
 	if err := e.Reload(); err != nil {
 		t.Fatal(err)
+	}
+	if got := e.troubles(); len(got) > 0 {
+		t.Errorf("still trouble: %v", got)
+	}
+	if got := gauge(t, reg, "prometheus_config_last_reload_successful"); got != 1 {
+		t.Errorf("successful: %v", got)
+	}
+	if got := gauge(t, reg, "prometheus_config_last_reload_success_timestamp_seconds"); got <= begun {
+		t.Errorf("loaded at %v, not after %v", got, begun)
 	}
 	eventually(t, "the new rule is evaluated", func() bool { v, ok := value(t, e, "a:c"); return ok && v == 7 })
 	eventually(t, "what no rule reads ends", func() bool { _, ok := value(t, e, "temperature"); return !ok })

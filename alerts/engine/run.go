@@ -24,6 +24,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var watchers, notifying, scraping, evaluating sync.WaitGroup
 	watchers.Go(func() { e.space.watch(watch, e.logger) })
 	watchers.Go(func() { e.heartbeats(watch) })
+	watchers.Go(func() { e.tellBlindness(watch) })
 	notifying.Go(func() { e.notify.Run(e.toNotify) })
 	var scrapeErr error
 	scraping.Go(func() { scrapeErr = e.scrape.Run(e.toScrape) })

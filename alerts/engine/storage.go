@@ -28,12 +28,12 @@ const (
 	spaceInterval = 5 * time.Second
 )
 
-var errNoSpace = errors.New("the data directory's file system is full: samples are not stored")
+var errNoSpace = errors.New("less than 64 MiB are free where the data directory is: samples are not stored")
 
 // openDB opens or makes the data directory.
 func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.DB, error) {
 	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
-		return nil, fmt.Errorf("making the data directory: %w", err)
+		return nil, fmt.Errorf("data directory: making it: %w", err)
 	}
 	o := tsdb.DefaultOptions()
 	o.RetentionDuration = cfg.Retention.Milliseconds()
@@ -48,6 +48,9 @@ func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.D
 	db, err := tsdb.Open(cfg.DataDir, logger, registry, o, nil)
 	if err != nil {
 		return nil, openError(cfg, err)
+	}
+	if err := expireAside(cfg.DataDir, cfg.Retention, time.Now()); err != nil {
+		logger.Warn("Samples that were put aside stay", "err", err) // they only take space
 	}
 	if newest, ahead := isAhead(db); ahead {
 		logger.Warn("Samples lie in the future, for the clock was set back: they are put aside, and alerts begin anew",
@@ -69,20 +72,23 @@ func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.D
 // openError says what to do about a data directory that cannot be opened.
 func openError(cfg Config, err error) error {
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("opening the data directory %s: another process uses it: %w", cfg.DataDir, err)
+		return fmt.Errorf("data directory: opening %s: another process uses it: %w", cfg.DataDir, err)
 	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("opening the data directory %s: %w", cfg.DataDir, err)
+		return fmt.Errorf("data directory: opening %s: %w", cfg.DataDir, err)
 	}
-	return fmt.Errorf("opening the data directory %s: %w; to start without its history, move it away", cfg.DataDir, err)
+	return fmt.Errorf("data directory: opening %s: %w; to start without its history, move it away", cfg.DataDir, err)
 }
 
 // space watches the file system of the data directory. The head of a TSDB ends
 // the process where it cannot write a chunk, so nothing is appended long before.
 type space struct {
-	dir  string
-	need uint64
-	full atomic.Bool
+	dir   string
+	every time.Duration // from one look to the next
+	need  atomic.Uint64 // bytes that must be free
+	full  atomic.Bool
+	// since is when that changed the last time, in nanoseconds since 1970; 0: never.
+	since atomic.Int64
 }
 
 // look measures what is free, and says whether that changed the state.
@@ -91,12 +97,16 @@ func (s *space) look() (changed bool, err error) {
 	if err := syscall.Statfs(filepath.Clean(s.dir), &st); err != nil {
 		return false, fmt.Errorf("measuring free space of %s: %w", s.dir, err)
 	}
-	full := st.Bavail*uint64(st.Bsize) < s.need
-	return s.full.Swap(full) != full, nil
+	full := st.Bavail*uint64(st.Bsize) < s.need.Load()
+	if changed = s.full.Load() != full; changed {
+		s.since.Store(time.Now().UnixNano())
+		s.full.Store(full)
+	}
+	return changed, nil
 }
 
 func (s *space) watch(ctx context.Context, logger *slog.Logger) {
-	tick := time.NewTicker(spaceInterval)
+	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	for {
 		changed, err := s.look()
@@ -104,7 +114,7 @@ func (s *space) watch(ctx context.Context, logger *slog.Logger) {
 		case err != nil:
 			logger.Warn("Free space is not known", "err", err)
 		case changed && s.full.Load():
-			logger.Error("Samples are not stored, and alerts are blind", "err", errNoSpace, "dir", s.dir, "need_bytes", s.need)
+			logger.Error("Samples are not stored, and rules are not evaluated", "err", errNoSpace, "dir", s.dir, "need_bytes", s.need.Load())
 		case changed:
 			logger.Info("Samples are stored again", "dir", s.dir)
 		}
@@ -116,15 +126,14 @@ func (s *space) watch(ctx context.Context, logger *slog.Logger) {
 	}
 }
 
-// guarded is a storage that takes nothing while its file system is full.
+// guarded is a storage that takes nothing while too little space is free.
 type guarded struct {
 	storage.Storage
 	space *space
 }
 
-// Appender implements storage.Appendable. Rules append through it. What they add
-// is dropped without a word: each would have one at every evaluation, and the log
-// shares the disk.
+// Appender implements storage.Appendable. Rules append through it. What one
+// adds that was being evaluated when space ran out is dropped.
 func (g guarded) Appender(ctx context.Context) storage.Appender {
 	if g.space.full.Load() {
 		return dropper{}

@@ -16,27 +16,99 @@ import (
 	"github.com/prometheus/prometheus/storage/remote"
 )
 
+// While nothing can be stored, nobody is told that what fires is over, and the
+// watchdog is silent.
 func TestFullFileSystem(t *testing.T) {
 	exporter, am := newExporter(t, "temperature 40\n"), newAlertmanager(t)
 	c := testConfig(t)
 	c.Exporters, c.Alertmanagers = []string{exporter.URL}, []string{am.URL}
-	c.RuleFiles = []string{rulesFile(t, hotRule+"      - {alert: Always, expr: vector(1)}\n")}
+	c.RuleFiles = []string{rulesFile(t, hotRule+"      - {alert: VirtWatchdog, expr: vector(1)}\n      - {alert: Blind, expr: absent(up)}\n")}
 	e, err := New(c, quiet(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.space.need = math.MaxUint64 // no disk has that much
+	e.space.every = 10 * time.Millisecond
 	run(t, e)
+	eventually(t, "all fires", func() bool {
+		_, hot := am.find("Hot", firing)
+		_, dog := am.find("VirtWatchdog", firing)
+		return hot && dog && e.settled()
+	})
+	am.forget()
+	e.space.need.Store(math.MaxUint64) // no disk has that much
+	eventually(t, "Alertmanager is told", func() bool {
+		m, ok := am.find("VirtMonitoringBlind", firing)
+		return ok && m.Labels["blind"] == "disk" && m.Labels["severity"] == "critical" && m.Labels["instance"] == "host1"
+	})
+	eventually(t, "what fires is repeated", func() bool {
+		_, ok := am.find("Hot", func(m message) bool { return time.Until(m.EndsAt) > 3*time.Minute })
+		return ok
+	})
 	eventually(t, "the scrape says why it failed", func() bool { return errors.Is(e.scraping(time.Now()), errNoSpace) })
-	eventually(t, "rules without samples still fire", func() bool { _, ok := am.find("Always", firing); return ok })
 	if err := e.Well(time.Now()); !errors.Is(err, errNoSpace) {
 		t.Errorf("all is well: %v", err)
 	}
-	if n := e.db.Head().NumSeries(); n != 0 {
-		t.Errorf("%d series were stored", n)
+	am.forget()
+	time.Sleep(5 * c.ResendDelay)
+	for _, name := range []string{"VirtWatchdog", "Hot", "Blind"} {
+		if m, ok := am.find(name, func(message) bool { return true }); ok {
+			t.Errorf("rules are evaluated: %v", m)
+		}
 	}
-	e.space.full.Store(false) // until the watch looks again
-	eventually(t, "samples are stored again", func() bool { _, ok := value(t, e, "temperature"); return ok })
+
+	e.space.need.Store(0)
+	eventually(t, "Alertmanager is told the end", func() bool { _, ok := am.find("VirtMonitoringBlind", resolved); return ok })
+	eventually(t, "samples are stored again", func() bool { return e.scraping(time.Now()) == nil })
+	if !e.space.blind(time.Now()) {
+		t.Error("rules do not wait for scrapes")
+	}
+	e.space.since.Store(time.Now().Add(-recovery).UnixNano())
+	eventually(t, "rules are evaluated again", func() bool { _, ok := am.find("VirtWatchdog", firing); return ok })
+	if m, ok := am.find("Hot", resolved); ok {
+		t.Errorf("resolved: %v", m)
+	}
+}
+
+func TestBlindnessIsToldEachMinute(t *testing.T) {
+	begin := time.Unix(1e9, 0)
+	var b blindness
+	for _, tt := range []struct {
+		after      time.Duration
+		full       bool
+		tell, over bool
+	}{
+		{0, false, false, false},
+		{time.Second, true, true, false},
+		{2 * time.Second, true, false, false},
+		{60 * time.Second, true, false, false},
+		{61 * time.Second, true, true, false},
+		{62 * time.Second, true, false, false},
+		{63 * time.Second, false, false, true},
+	} {
+		if tell, over := b.next(tt.full, begin.Add(tt.after)); tell != tt.tell || over != tt.over {
+			t.Errorf("after %s: tell %t, over %t", tt.after, tell, over)
+		}
+	}
+	if want := begin.Add(time.Second); b.since != want {
+		t.Errorf("since %s, want %s", b.since, want)
+	}
+}
+
+func TestRulesWaitForScrapesWhenThereIsSpaceAgain(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	var s space
+	if s.blind(now) {
+		t.Error("blind from the start")
+	}
+	s.full.Store(true)
+	s.since.Store(now.UnixNano())
+	if !s.blind(now.Add(time.Hour)) {
+		t.Error("sees without samples")
+	}
+	s.full.Store(false)
+	if !s.blind(now.Add(recovery-1)) || s.blind(now.Add(recovery)) {
+		t.Error("rules do not wait just as long as scrapes need")
+	}
 }
 
 func TestDataDirectoryOfAnotherProcess(t *testing.T) {

@@ -22,13 +22,13 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{"log level", "--log.level=loud", "--log.level=loud: enum value must be one of debug,info,warn,error, got 'loud', try --help"},
 		{"duration", "--scrape.interval=soon", `--scrape.interval=soon: not a valid duration string: "soon", try --help`},
 		{"size", "--storage.max-size=many", `--storage.max-size=many: units: invalid many, try --help`},
-		{"exporter", "--exporter=box:9971", `--exporter: "box:9971" is no URL that begins with http:// or https://`},
-		{"alertmanager", "--alertmanager=ftp://x", `--alertmanager: "ftp://x" is no URL that begins with http:// or https://`},
-		{"remote write", "--remote-write=http://", `--remote-write: "http://" names no host`},
-		{"password", "--exporter=http://u:secret@h/", "--exporter: the URL of h has a user or password, which belong into a configuration file"},
+		{"exporter", "--exporter=box:9971", `--exporter: it does not begin with http:// or https://`},
+		{"alertmanager", "--alertmanager=ftp://x", `--alertmanager: it does not begin with http:// or https://`},
+		{"remote write", "--remote-write=http://", "--remote-write: it names no host"},
+		{"password", "--exporter=http://u:secret@h/", "--exporter: the URL of h has a user or password, which whoever lists processes would see"},
 		{"rules", "--rules=[", `--rules: "[": syntax error in pattern`},
-		{"heartbeat", "--heartbeat.url=x", `--heartbeat.url: "x" is no URL that begins with http:// or https://`},
-		{"external URL", "--external.url=x", `--external.url: "x" is no URL that begins with http:// or https://`},
+		{"heartbeat", "--heartbeat.url=x", `--heartbeat.url: it does not begin with http:// or https://`},
+		{"external URL", "--external.url=x", `--external.url: it does not begin with http:// or https://`},
 		{"external label without a value", "--external.label=x", "--external.label=x: want NAME=VALUE, try --help"},
 		{"external label", "--external.label=__name__=x", `--external.label: "__name__" is no label name`},
 		{"retention", "--storage.retention=1s", "--storage.retention: 1s is less than 1h0m0s"},
@@ -70,8 +70,8 @@ func TestBadFilesAreOneLine(t *testing.T) {
 		{"rules", []string{"--rules=" + bad}, []string{bad, "unclosed left parenthesis"}},
 		{"missing rules", []string{"--rules=" + dir + "/nope.yml"}, []string{dir + "/nope.yml"}},
 		{"missing configuration", []string{"--config.file=" + dir + "/nope.yml"}, []string{dir + "/nope.yml"}},
-		{"family to keep", []string{"--scrape.keep=("}, []string{"keep", "missing closing )"}},
-		{"data directory a file", []string{"--storage.path=" + file}, []string{file}},
+		{"family to keep", []string{"--scrape.keep=("}, []string{"--scrape.keep: ", "missing closing )"}},
+		{"data directory a file", []string{"--storage.path=" + file}, []string{"--storage.path: making it: ", file}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,6 +100,7 @@ func TestCheck(t *testing.T) {
 	good := writeFile(t, dir, "good.yml", strings.ReplaceAll(ownRule, "NAME", "Own"))
 	bad := writeFile(t, dir, "bad.yml", "groups:\n  - name: a\n    rules:\n      - alert: A\n        expr: sum(\n")
 	worse := writeFile(t, dir, "worse.yml", "groups:\n  - name: a\n    rulez: []\n")
+	sections := writeFile(t, dir, "sections.yml", "remote_read: []\ntracing: {}\n")
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -110,6 +111,8 @@ func TestCheck(t *testing.T) {
 		{"both files are wrong", []string{"--rules=" + bad, "--rules=" + worse}, 1, []string{
 			"virt_alerter: error: " + bad + ":", "unclosed left parenthesis", "virt_alerter: error: " + worse + ":", "line 3",
 		}},
+		{"a flag's value is wrong", []string{"--scrape.keep=("}, 1, []string{"virt_alerter: error: --scrape.keep: "}},
+		{"two sections are not supported", []string{"--config.file=" + sections}, 1, []string{sections + ": line 1: ", sections + ": line 2: "}},
 		{"a flag is wrong", []string{"--exporter=x"}, 1, []string{"--exporter"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

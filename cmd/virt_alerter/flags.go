@@ -107,7 +107,7 @@ func addEngineFlags(app *kingpin.Application, opts *options) func() error {
 		Default("true").BoolVar(&cfg.Bundled)
 	app.Flag("remote-write", "URL that all samples are sent to as well, of Prometheus, Mimir or Thanos Receive. Repeatable.").
 		PlaceHolder("URL").StringsVar(&cfg.RemoteWrites)
-	app.Flag("config.file", "Prometheus configuration file, whose targets, Alertmanagers, rule files, remote writes and intervals replace those of the flags.").
+	app.Flag("config.file", "Prometheus configuration file, whose targets, Alertmanagers, remote writes and intervals (1m where it names none) take the place of the flags'; its rule files are added to --rules.").
 		PlaceHolder("FILE").StringVar(&cfg.ConfigFile)
 	app.Flag("storage.path", "Directory of the database. A service's state directory ($STATE_DIRECTORY) where there is one.").
 		Default(dataDir(os.Getenv("STATE_DIRECTORY"))).StringVar(&cfg.DataDir)
@@ -116,8 +116,8 @@ func addEngineFlags(app *kingpin.Application, opts *options) func() error {
 	app.Flag("scrape.keep", "Families to keep besides those that rules read, by a name or a regular expression. Repeatable.").
 		PlaceHolder("REGEXP").StringsVar(&cfg.Keep)
 	app.Flag("scrape.keep-all", "Keep all families that are scraped.").BoolVar(&cfg.KeepAll)
-	app.Flag("heartbeat.url", "URL that is asked for each minute while scrapes, rules and deliveries all go well: a dead man's switch.").
-		PlaceHolder("URL").StringVar(&cfg.Heartbeat)
+	app.Flag("heartbeat.url", "URL that is asked for each minute while scrapes, rules and deliveries all go well: a dead man's switch. A secret one belongs into the environment.").
+		PlaceHolder("URL").Envar("VIRT_HEARTBEAT_URL").StringVar(&cfg.Heartbeat)
 	app.Flag("external.url", "URL under which people reach this program, for links in alerts. Without it, http, this host's name and the port.").
 		PlaceHolder("URL").StringVar(&cfg.ExternalURL)
 	app.Flag("external.label", "Label that is put on all alerts and on samples that are sent elsewhere. Repeatable.").

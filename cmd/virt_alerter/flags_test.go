@@ -109,6 +109,15 @@ func TestDataDirectoryIsThatOfTheService(t *testing.T) {
 	}
 }
 
+// Whoever lists processes sees their arguments, but not their environment.
+func TestHeartbeatComesFromTheEnvironment(t *testing.T) {
+	t.Setenv("VIRT_HEARTBEAT_URL", "https://h/secret")
+	opts, err := parseFlags(nil, &bytes.Buffer{})
+	if err != nil || opts.engine.Heartbeat != "https://h/secret" {
+		t.Errorf("got %q, %v", opts.engine.Heartbeat, err)
+	}
+}
+
 func TestOwnURLHasThePort(t *testing.T) {
 	for _, tt := range []struct {
 		host   string

@@ -56,30 +56,38 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen li
 		return validate(opts.engine, stdout, stderr)
 	}
 	logger := newLogger(stderr, opts.logLevel, opts.logFormat)
+	// Also between two starts, no signal may end a process whose database is open.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	for {
-		err := start(ctx, opts, logger, listen)
+		err := start(ctx, opts, logger, listen, hangups)
 		switch {
 		case err == nil:
 			return 0
-		case !errors.Is(err, engine.ErrClock) || ctx.Err() != nil:
+		case !startsAnew(err, opts) || ctx.Err() != nil:
 			return fail(stderr, err)
 		}
 		logger.Warn("Starting anew", "err", err)
 	}
 }
 
-// start builds the engine, and runs it and its pages until a signal or the
-// context ends them.
-func start(ctx context.Context, opts *options, logger *slog.Logger, listen listenFunc) error {
-	// From here on SIGHUP reloads: without this it would end the process.
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+// startsAnew reports whether another engine may do better. systemd gives its
+// sockets to a process only once: there, it has to start another process.
+func startsAnew(err error, opts *options) bool {
+	return errors.Is(err, engine.ErrClock) && !ownsSockets(opts.web)
+}
 
+// start builds the engine, and runs it and its pages until the context ends them.
+// SIGHUP reloads.
+func start(ctx context.Context, opts *options, logger *slog.Logger, listen listenFunc, hangups <-chan os.Signal) error {
 	reg := newRegistry()
 	e, err := engine.New(opts.engine, logger, reg)
 	if err != nil {
-		return err
+		return nameField(err)
 	}
 	logStart(opts, e.RuleCount(), logger)
 	srv := newServer(e.Handler(engine.HandlerOptions{Gatherer: reg, EnableLifecycle: opts.lifecycle}), logger)
@@ -130,6 +138,7 @@ func logStart(opts *options, rules int, logger *slog.Logger) {
 			logger.Info("Sending alerts", "alertmanagers", strings.Join(cfg.Alertmanagers, " "))
 		}
 	}
+	logger.Info("Links in alerts lead to this program", "url", cfg.ExternalURL)
 	logger.Info("Evaluating", "rules", rules, "bundled", cfg.Bundled, "files", strings.Join(cfg.RuleFiles, " "), "interval", cfg.EvaluationInterval)
 	logger.Info("Keeping samples", "retention", cfg.Retention, "max_bytes", cfg.RetentionSize, "dir", cfg.DataDir)
 }
@@ -158,7 +167,7 @@ func validate(cfg engine.Config, stdout, stderr io.Writer) int {
 		return 0
 	}
 	for line := range strings.Lines(err.Error()) {
-		fail(stderr, errors.New(line))
+		fail(stderr, nameField(errors.New(line)))
 	}
 	return 1
 }

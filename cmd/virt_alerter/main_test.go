@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +20,8 @@ import (
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.uber.org/goleak"
+
+	"github.com/virt-exporter/virt_exporter/alerts/engine"
 )
 
 func TestMain(m *testing.M) {
@@ -184,6 +188,7 @@ func TestStartSaysWhatItWillDo(t *testing.T) {
 		`msg="Sending alerts" alertmanagers=http://127.0.0.1:2`,
 		"msg=Evaluating rules=",
 		`msg="Keeping samples" retention=48h0m0s`,
+		`msg="Links in alerts lead to this program" url=http://`,
 	} {
 		if !strings.Contains(r.stderr.String(), want) {
 			t.Errorf("the log has no %q:\n%s", want, r.stderr)
@@ -248,6 +253,28 @@ func TestSIGTERMEndsIt(t *testing.T) {
 		t.Errorf("exit code %d, stderr:\n%s", code, r.stderr)
 	}
 	r.exited <- 0
+}
+
+// With sockets of systemd, which it gives once, another process must be started.
+func TestSetBackStartsAnewExceptWithSystemdSockets(t *testing.T) {
+	clock := fmt.Errorf("%w, by 1h", engine.ErrClock)
+	for _, tt := range []struct {
+		arg  string
+		err  error
+		want bool
+	}{
+		{"--log.level=info", clock, true},
+		{"--log.level=info", errors.New("other"), false},
+		{"--web.systemd-socket", clock, false},
+	} {
+		opts, err := parseFlags([]string{tt.arg}, io.Discard)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := startsAnew(tt.err, opts); got != tt.want {
+			t.Errorf("%s, %v: %t", tt.arg, tt.err, got)
+		}
+	}
 }
 
 // Two alerters must not write to one database.

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -32,12 +29,9 @@ func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// serve runs listen until SIGTERM, SIGINT or the end of the context, and then
-// lets requests that are under way finish.
+// serve runs listen until the end of the context, and then lets requests that are
+// under way finish.
 func serve(ctx context.Context, srv *http.Server, logger *slog.Logger, listen func() error) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
 	ended := make(chan error, 1)
 	go func() { ended <- listen() }()
 	select {
@@ -45,7 +39,6 @@ func serve(ctx context.Context, srv *http.Server, logger *slog.Logger, listen fu
 		return err
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends the process at once
 	logger.Info("Letting requests finish", "patience", stopTimeout)
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -59,9 +52,14 @@ func serve(ctx context.Context, srv *http.Server, logger *slog.Logger, listen fu
 	return nil
 }
 
+// ownsSockets reports whether systemd opened the listeners.
+func ownsSockets(flags *web.FlagConfig) bool {
+	return flags.WebSystemdSocket != nil && *flags.WebSystemdSocket
+}
+
 // listenFlag names the flag that an error of the listeners is about.
 func listenFlag(flags *web.FlagConfig) string {
-	if flags.WebSystemdSocket != nil && *flags.WebSystemdSocket {
+	if ownsSockets(flags) {
 		return "--web.systemd-socket"
 	}
 	return "--web.listen-address"
