@@ -76,8 +76,9 @@ func flagsThatThereAre(t *testing.T) map[string]bool {
 	there := firstColumns(t, filepath.Join("..", "README.md"), "(?m)^\\| `--(?:\\[no-\\])?([a-z.-]+)[=`]")
 	for _, name := range []string{
 		"allow-direct-io", "inode-file-handles", "rlimit-nofile", "thread-pool-size", // virtiofsd
-		"bind",          // mount
-		"nofile", "pid", // prlimit
+		"bind",           // mount
+		"external.label", // virt_alerter's, in one row with another
+		"nofile", "pid",  // prlimit
 	} {
 		there[name] = true
 	}

@@ -41,7 +41,7 @@ func ioRows() []row[model.Guest] {
 		},
 		{
 			name: "virt_guest_io_seconds_total", typ: counter, core: true, labels: labels,
-			help: "Summed time of completed I/O requests: with several at once it outruns the clock.",
+			help: "Summed time of completed I/O requests: with several at once it outruns the clock. Of layer guest alone so far.",
 			from: "libvirt block.N.{rd,wr,fl}.times",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Seconds, device, op, layer) })
