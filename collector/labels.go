@@ -44,11 +44,10 @@ func planLabels(cfg Config) (labelPlan, error) {
 	p.names = slices.Insert(shown, len(cfg.GuestLabels), make([]string, hidden)...)
 	keys := slices.Concat(containers, metadata)
 	for i, key := range keys {
-		switch {
-		case key == "":
-		case key == cfg.MuteLabel:
+		if key == cfg.MuteLabel {
 			p.mute = append(p.mute, i)
-		case key == cfg.ThresholdLabel:
+		}
+		if key == cfg.ThresholdLabel {
 			p.threshold = append(p.threshold, i)
 		}
 	}

@@ -60,7 +60,7 @@ func read(file string) ([]outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	var all []outcome
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {

@@ -254,8 +254,8 @@ func excess(g, v *group) float64 {
 	return fairly(over, side.ran/side.weight, other)
 }
 
-// unknown reports whether nothing is known of a group but what is in it.
-func (g *group) unknown() bool { return !g.guest && !g.system }
+// unknown reports whether nothing is known of v but what is in it.
+func (v *group) unknown() bool { return !v.guest && !v.system }
 
 // fairly returns over unless other had as much for its weight.
 func fairly(over, perWeight float64, other *group) float64 {
