@@ -43,9 +43,13 @@ func (v *visit) serves(got *reading) bool {
 	return v.recent(got) && (got.by == v || !got.cut)
 }
 
-// recent reports whether a reading has ended and is not too old to be exposed.
+// recent reports whether a reading has ended and is not too old to be exposed. One
+// of Watch is, for a scrape: servers take what they get for what is so now.
 func (v *visit) recent(got *reading) bool {
-	return got != nil && ended(got.done) && (got.by == v || v.began.Sub(got.ended) < share)
+	if got == nil || !ended(got.done) {
+		return false
+	}
+	return got.by == v || (v.began.Sub(got.ended) < share && (v.watch || !got.by.watch))
 }
 
 // pending is something that a scrape waits for.
