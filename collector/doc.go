@@ -15,6 +15,10 @@
 // which directories are given to machines, is known when all is merged, and told
 // to the sources that listen, which probe them.
 //
+// When readings have been put together, package blame estimates who kept whom waiting.
+// For that, and for nothing else, sources of kernel files are read between scrapes too
+// (watch.go): what is exposed a scrape always reads itself.
+//
 // The structures of the exposition are kept from scrape to scrape and only
 // their values change (expose.go): building tens of thousands of metrics anew
 // would cost more than reading them. That is why there is no

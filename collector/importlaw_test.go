@@ -35,6 +35,7 @@ var layers = []struct{ dir, may, reason string }{
 	{"collector/blame", "collector/model", "the estimate is pure over readings"},
 	{"collector", "collector/*", "it wires sources, merges what they read and maps it to metrics"},
 	{"cmd/*", "collector", "flags become its configuration"},
+	{"cmd/*", "cmd/service", "what all programs that serve have in common"},
 	{"cmd/virt_exporter", "collector/identity", "a bad machine key ends the start, by the rule that the source has"},
 	{"cmd/virttool", "collector/*", "it shows a person each step alone"},
 	{"cmd/virt_alerter", "alerts/*", "the only program that links the rule engine"},

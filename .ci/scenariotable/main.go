@@ -120,7 +120,7 @@ func table(all []outcome) string {
 	b.WriteString("| scenario | alert | for | culprit named | raised | time to page (median) | false alarms |\n|---|---|---|---|---|---|---|\n")
 	for _, k := range keys {
 		if k.alert == "" {
-			fmt.Fprintf(&b, "| %s | | | | %d runs | | %d |\n", k.scenario, runs[k.order], falseAlarms[k.order])
+			fmt.Fprintf(&b, "| %s | | | | runs: %d | | %d |\n", k.scenario, runs[k.order], falseAlarms[k.order])
 			continue
 		}
 		fmt.Fprintf(&b, "| | %s | %s | %s | %d of %d | %s | |\n", k.alert, k.victim, k.culprit, raised[k], runs[k.order], median(took[k]))

@@ -13,8 +13,8 @@ func (o *options) check() error {
 	if err := o.engine.Check(); err != nil {
 		return nameField(err)
 	}
-	if err := web.Validate(*o.web.WebConfigFile); err != nil {
-		return fmt.Errorf("--web.config.file=%s: %w", *o.web.WebConfigFile, err)
+	if err := web.Validate(*o.service.Web.WebConfigFile); err != nil {
+		return fmt.Errorf("--web.config.file=%s: %w", *o.service.Web.WebConfigFile, err)
 	}
 	return nil
 }

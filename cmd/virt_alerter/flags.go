@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,11 +12,9 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/common/version"
-	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
 	"github.com/virt-exporter/virt_exporter/alerts/engine"
+	"github.com/virt-exporter/virt_exporter/cmd/service"
 )
 
 const (
@@ -30,67 +27,28 @@ const (
 	defaultDataDir = "virt_alerter-data"
 )
 
-// errAnswered says that the command line asked for help or the version and has
-// its answer.
-var errAnswered = errors.New("answered")
-
 // options is what the command line says.
 type options struct {
 	engine         engine.Config
 	externalLabels []string
 	lifecycle      bool
 	checkOnly      bool
-	web            *web.FlagConfig
-	logLevel       string
-	logFormat      string
+	service        *service.Flags
 }
 
 // parseFlags reads the command line. What was asked for by --help or --version
-// goes to stdout, and the error is then errAnswered.
+// goes to stdout, and the error is then service.ErrAnswered.
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
-	answered := false
 	app := kingpin.New(program, "Evaluates the rules of virt_exporter without a Prometheus: scrapes exporters, tells Alertmanager, shows what fires, and answers Grafana's queries.")
-	app.UsageWriter(stdout)
-	app.Version(version.Print(program))
-	app.HelpFlag.Short('h')
-	app.VersionFlag.Short('V')
-	// kingpin would end the process here. It calls this for its answers only:
-	// errors come back from Parse.
-	app.Terminate(func(int) { answered = true })
-
 	opts := &options{engine: engine.DefaultConfig()}
 	finish := addEngineFlags(app, opts)
 	app.Flag("web.enable-lifecycle", "Reload also at a POST or PUT of /-/reload, not only at SIGHUP.").BoolVar(&opts.lifecycle)
 	app.Flag("check", "Only check flags, configuration file and rules, say what is wrong and end.").BoolVar(&opts.checkOnly)
-	opts.web = kingpinflag.AddFlags(app, defaultAddress)
-	app.Flag("log.level", "Only log messages of this level and above: debug, info, warn, error.").
-		Default("info").EnumVar(&opts.logLevel, "debug", "info", "warn", "error")
-	app.Flag("log.format", "Form of log messages: logfmt, json.").
-		Default("logfmt").EnumVar(&opts.logFormat, "logfmt", "json")
-
-	_, err := app.Parse(args)
-	if answered {
-		return nil, errAnswered
-	}
-	if err != nil {
-		return nil, nameFlag(app, args, err)
+	opts.service = service.AddFlags(app, defaultAddress)
+	if err := service.Parse(app, args, stdout); err != nil {
+		return nil, err
 	}
 	return opts, finish()
-}
-
-// nameFlag puts the flag before what kingpin says of its value alone.
-func nameFlag(app *kingpin.Application, args []string, err error) error {
-	line, parseErr := app.ParseContext(args)
-	if parseErr != nil {
-		return err // which has the name
-	}
-	for _, e := range line.Elements {
-		f, ok := e.Clause.(*kingpin.FlagClause)
-		if ok && e.Value != nil && f.Model().Value.Set(*e.Value) != nil {
-			return fmt.Errorf("--%s=%s: %w", f.Model().Name, *e.Value, err)
-		}
-	}
-	return err
 }
 
 // addEngineFlags adds the flags that fill the engine's configuration. The
@@ -161,7 +119,7 @@ func (o *options) complete() error {
 	// An unknown name is no reason not to watch: alerts then have the address.
 	cfg.Hostname, _ = os.Hostname()
 	if cfg.ExternalURL == "" {
-		cfg.ExternalURL = ownURL(cfg.Hostname, *o.web.WebListenAddresses)
+		cfg.ExternalURL = ownURL(cfg.Hostname, *o.service.Web.WebListenAddresses)
 	}
 	for _, text := range o.externalLabels {
 		name, value, ok := strings.Cut(text, "=")

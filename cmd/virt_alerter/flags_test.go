@@ -83,7 +83,7 @@ func TestDefaultsPassTheCheck(t *testing.T) {
 	if err := opts.check(); err != nil {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{":9972"}, *opts.web.WebListenAddresses); diff != "" {
+	if diff := cmp.Diff([]string{":9972"}, *opts.service.Web.WebListenAddresses); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 }

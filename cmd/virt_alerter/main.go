@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -24,14 +23,11 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/virt-exporter/virt_exporter/alerts/engine"
+	"github.com/virt-exporter/virt_exporter/cmd/service"
 )
 
 // program is the name that the user started, in messages and metrics.
 const program = "virt_alerter"
-
-// listenFunc opens the listeners that the flags name and serves on them until
-// the server is shut down. It is web.ListenAndServe but in tests.
-type listenFunc func(*http.Server, *web.FlagConfig, *slog.Logger) error
 
 func main() {
 	tuneMemory()
@@ -41,35 +37,34 @@ func main() {
 // run is the whole program: it returns the exit code, so that deferred calls
 // have run when the process ends. Input that it cannot work with is one line
 // on stderr, or with --check one for each mistake.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen listenFunc) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen service.ListenFunc) int {
 	opts, err := parseFlags(args, stdout)
-	if errors.Is(err, errAnswered) {
+	if errors.Is(err, service.ErrAnswered) {
 		return 0
 	}
 	if err != nil {
-		return fail(stderr, fmt.Errorf("%w, try --help", err))
+		return service.Fail(stderr, program, fmt.Errorf("%w, try --help", err))
 	}
 	if err := opts.check(); err != nil {
-		return fail(stderr, err)
+		return service.Fail(stderr, program, err)
 	}
 	if opts.checkOnly {
 		return validate(opts.engine, stdout, stderr)
 	}
-	logger := newLogger(stderr, opts.logLevel, opts.logFormat)
+	logger := service.NewLogger(stderr, opts.service.LogLevel, opts.service.LogFormat)
 	// Also between two starts, no signal may end a process whose database is open.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := service.UntilSignal(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	for {
 		err := start(ctx, opts, logger, listen, hangups)
 		switch {
 		case err == nil:
 			return 0
 		case !startsAnew(err, opts) || ctx.Err() != nil:
-			return fail(stderr, err)
+			return service.Fail(stderr, program, err)
 		}
 		logger.Warn("Starting anew", "err", err)
 	}
@@ -78,19 +73,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen li
 // startsAnew reports whether another engine may do better. systemd gives its
 // sockets to a process only once: there, it has to start another process.
 func startsAnew(err error, opts *options) bool {
-	return errors.Is(err, engine.ErrClock) && !ownsSockets(opts.web)
+	return errors.Is(err, engine.ErrClock) && !opts.service.OwnsSockets()
 }
 
 // start builds the engine, and runs it and its pages until the context ends them.
 // SIGHUP reloads.
-func start(ctx context.Context, opts *options, logger *slog.Logger, listen listenFunc, hangups <-chan os.Signal) error {
+func start(ctx context.Context, opts *options, logger *slog.Logger, listen service.ListenFunc, hangups <-chan os.Signal) error {
 	reg := newRegistry()
 	e, err := engine.New(opts.engine, logger, reg)
 	if err != nil {
 		return nameField(err)
 	}
 	logStart(opts, e.RuleCount(), logger)
-	srv := newServer(e.Handler(engine.HandlerOptions{Gatherer: reg, EnableLifecycle: opts.lifecycle}), logger)
+	srv := newServer(e.Handler(engine.HandlerOptions{Gatherer: reg, EnableLifecycle: opts.lifecycle}))
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -103,12 +98,7 @@ func start(ctx context.Context, opts *options, logger *slog.Logger, listen liste
 		ended <- err
 	}()
 	go reloadOnHangup(engineCtx, hangups, e.Reload, logger)
-	served := serve(ctx, srv, logger, func() error {
-		if err := listen(srv, opts.web, logger); err != nil {
-			return fmt.Errorf("%s: %w", listenFlag(opts.web), err)
-		}
-		return nil
-	})
+	served := opts.service.Serve(ctx, srv, listen, stopTimeout, logger)
 	stopEngine()
 	return errors.Join(served, <-ended)
 }
@@ -167,16 +157,7 @@ func validate(cfg engine.Config, stdout, stderr io.Writer) int {
 		return 0
 	}
 	for line := range strings.Lines(err.Error()) {
-		fail(stderr, nameField(errors.New(line)))
+		service.Fail(stderr, program, nameField(errors.New(line)))
 	}
-	return 1
-}
-
-// fail says what is wrong in one line, whatever the error holds, and returns
-// the exit code.
-func fail(stderr io.Writer, err error) int {
-	line := strings.Join(strings.Fields(err.Error()), " ")
-	// Nothing is left to be told if stderr cannot be written.
-	_, _ = fmt.Fprintf(stderr, "%s: error: %s\n", program, line)
 	return 1
 }

@@ -46,7 +46,7 @@ func (o *options) check() error {
 		{"vm-key", c.VMKey, checkVMKey(c.VMKey)},
 		{"web.max-requests", o.server.maxRequests, checkLeast(o.server.maxRequests, 0)},
 		{"web.telemetry-path", o.server.telemetryPath, checkTelemetryPath(o.server.telemetryPath)},
-		{"web.config.file", *o.web.WebConfigFile, web.Validate(*o.web.WebConfigFile)},
+		{"web.config.file", *o.service.Web.WebConfigFile, web.Validate(*o.service.Web.WebConfigFile)},
 	}
 	for _, c := range checks {
 		if c.err != nil {

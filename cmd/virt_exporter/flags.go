@@ -1,81 +1,38 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/prometheus/common/version"
-	"github.com/prometheus/exporter-toolkit/web"
-	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/virt-exporter/virt_exporter/cmd/service"
 	"github.com/virt-exporter/virt_exporter/collector"
 )
 
 // defaultAddress is all interfaces, as with other exporters.
 const defaultAddress = ":9971"
 
-// errAnswered says that the command line asked for help or the version and has
-// its answer.
-var errAnswered = errors.New("answered")
-
 // options is what the command line says.
 type options struct {
 	collector collector.Config
 	server    serverOptions
-	web       *web.FlagConfig
-	logLevel  string
-	logFormat string
+	service   *service.Flags
 }
 
 // parseFlags reads the command line. What was asked for by --help or --version
-// goes to stdout, and the error is then errAnswered.
+// goes to stdout, and the error is then service.ErrAnswered.
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
-	answered := false
 	app := kingpin.New(program, "Exposes CPU steal, throttling, pressure, I/O and memory of each container and virtual machine, and of this machine, and what file system passthrough costs, to Prometheus.")
-	app.UsageWriter(stdout)
-	app.Version(version.Print(program))
-	app.HelpFlag.Short('h')
-	app.VersionFlag.Short('V')
-	// kingpin would end the process here. It calls this for its answers only:
-	// errors come back from Parse.
-	app.Terminate(func(int) { answered = true })
-
 	opts := &options{collector: collector.DefaultConfig()}
 	finish := addCollectorFlags(app, &opts.collector)
 	addServerFlags(app, &opts.server)
-	opts.web = kingpinflag.AddFlags(app, defaultAddress)
-	app.Flag("log.level", "Only log messages of this level and above: debug, info, warn, error.").
-		Default("info").EnumVar(&opts.logLevel, "debug", "info", "warn", "error")
-	app.Flag("log.format", "Form of log messages: logfmt, json.").
-		Default("logfmt").EnumVar(&opts.logFormat, "logfmt", "json")
-
-	_, err := app.Parse(args)
-	if answered {
-		return nil, errAnswered
-	}
-	if err != nil {
-		return nil, nameFlag(app, args, err)
+	opts.service = service.AddFlags(app, defaultAddress)
+	if err := service.Parse(app, args, stdout); err != nil {
+		return nil, err
 	}
 	finish()
 	return opts, nil
-}
-
-// nameFlag puts the flag before what kingpin says of its value alone.
-func nameFlag(app *kingpin.Application, args []string, err error) error {
-	line, parseErr := app.ParseContext(args)
-	if parseErr != nil {
-		return err // which has the name
-	}
-	for _, e := range line.Elements {
-		f, ok := e.Clause.(*kingpin.FlagClause)
-		if ok && e.Value != nil && f.Model().Value.Set(*e.Value) != nil {
-			return fmt.Errorf("--%s=%s: %w", f.Model().Name, *e.Value, err)
-		}
-	}
-	return err
 }
 
 // addCollectorFlags adds the flags that fill cfg, with its values as defaults.

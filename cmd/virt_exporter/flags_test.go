@@ -83,7 +83,7 @@ func TestDefaultsAreThoseOfTheReadme(t *testing.T) {
 	if diff := cmp.Diff(server, opts.server, cmp.AllowUnexported(serverOptions{})); diff != "" {
 		t.Errorf("server (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{":9971"}, *opts.web.WebListenAddresses); diff != "" {
+	if diff := cmp.Diff([]string{":9971"}, *opts.service.Web.WebListenAddresses); diff != "" {
 		t.Errorf("addresses (-want +got):\n%s", diff)
 	}
 }

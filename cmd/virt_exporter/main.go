@@ -13,23 +13,18 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/virt-exporter/virt_exporter/cmd/service"
 	"github.com/virt-exporter/virt_exporter/collector"
 )
 
 // program is the name that the user started, in messages and on the landing page.
 const program = "virt_exporter"
-
-// listenFunc opens the listeners that the flags name and serves on them until
-// the server is shut down. It is web.ListenAndServe but in tests.
-type listenFunc func(*http.Server, *web.FlagConfig, *slog.Logger) error
 
 func main() {
 	if code, ran := collector.ProbeHelper(); ran {
@@ -42,27 +37,27 @@ func main() {
 // run is the whole program: it returns the exit code, so that deferred calls
 // have run when the process ends. Input that it cannot work with is one line
 // on stderr.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen listenFunc) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen service.ListenFunc) int {
 	opts, err := parseFlags(args, stdout)
-	if errors.Is(err, errAnswered) {
+	if errors.Is(err, service.ErrAnswered) {
 		return 0
 	}
 	if err != nil {
-		return fail(stderr, fmt.Errorf("%w, try --help", err))
+		return service.Fail(stderr, program, fmt.Errorf("%w, try --help", err))
 	}
 	if err := opts.check(); err != nil {
-		return fail(stderr, err)
+		return service.Fail(stderr, program, err)
 	}
-	logger := newLogger(stderr, opts.logLevel, opts.logFormat)
+	logger := service.NewLogger(stderr, opts.service.LogLevel, opts.service.LogFormat)
 	if err := start(ctx, opts, logger, listen); err != nil {
-		return fail(stderr, err)
+		return service.Fail(stderr, program, err)
 	}
 	return 0
 }
 
 // start builds the collector and serves it until a signal or the context ends
 // it.
-func start(ctx context.Context, opts *options, logger *slog.Logger, listen listenFunc) (err error) {
+func start(ctx context.Context, opts *options, logger *slog.Logger, listen service.ListenFunc) (err error) {
 	c, err := collector.New(opts.collector, logger)
 	if err != nil {
 		return fmt.Errorf("starting the collector: %w", err)
@@ -81,13 +76,9 @@ func start(ctx context.Context, opts *options, logger *slog.Logger, listen liste
 	c.Start(ctx)
 	stopWatch := watch(ctx, c)
 	defer stopWatch() // before the collector is closed
-	srv := newServer(handler, logger)
-	return serve(ctx, srv, logger, func() error {
-		if err := listen(srv, opts.web, logger); err != nil {
-			return fmt.Errorf("%s: %w", listenFlag(opts.web), err)
-		}
-		return nil
-	})
+	ctx, stop := service.UntilSignal(ctx)
+	defer stop()
+	return opts.service.Serve(ctx, newServer(handler), listen, stopTimeout, logger)
 }
 
 // watch reads guests between scrapes until the function that it returns is called.
@@ -99,13 +90,4 @@ func watch(ctx context.Context, c *collector.Collector) (stop func()) {
 		cancel()
 		running.Wait()
 	}
-}
-
-// fail says what is wrong in one line, whatever the error holds, and returns
-// the exit code.
-func fail(stderr io.Writer, err error) int {
-	line := strings.Join(strings.Fields(err.Error()), " ")
-	// Nothing is left to be told if stderr cannot be written.
-	_, _ = fmt.Fprintf(stderr, "%s: error: %s\n", program, line)
-	return 1
 }

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
-	"os"
-	"os/signal"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/common/version"
@@ -79,47 +73,11 @@ func sayOK(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "OK\n") // a client that has gone needs no answer
 }
 
-func newServer(handler http.Handler, logger *slog.Logger) *http.Server {
+func newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:      handler,
 		ReadTimeout:  readTimeout,
 		WriteTimeout: writeTimeout,
 		IdleTimeout:  idleTimeout,
-		ErrorLog:     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
-}
-
-// serve runs listen until SIGTERM, SIGINT or the end of the context, and then
-// lets requests that are under way finish.
-func serve(ctx context.Context, srv *http.Server, logger *slog.Logger, listen func() error) error {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
-
-	ended := make(chan error, 1)
-	go func() { ended <- listen() }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	stop() // a second signal ends the process at once
-	logger.Info("Stopping", "patience", stopTimeout)
-	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if err := srv.Shutdown(deadline); err != nil {
-		logger.Warn("Requests were cut off", "err", err)
-		_ = srv.Close() // the process ends anyway
-	}
-	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
-
-// listenFlag names the flag that an error of the listeners is about.
-func listenFlag(flags *web.FlagConfig) string {
-	if flags.WebSystemdSocket != nil && *flags.WebSystemdSocket {
-		return "--web.systemd-socket"
-	}
-	return "--web.listen-address"
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,15 +8,11 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"io"
-	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -156,53 +151,4 @@ func writeCertificate(t *testing.T, dir string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
 	return pool
-}
-
-// A scrape that is under way when systemd stops the exporter gets its answer.
-func TestSIGTERMLetsARequestFinish(t *testing.T) {
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	entered, release := make(chan struct{}), make(chan struct{})
-	srv := newServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		close(entered)
-		<-release
-		_, _ = io.WriteString(w, "whole")
-	}), slog.New(slog.DiscardHandler))
-	// Shutdown has closed the listeners when this is called.
-	srv.RegisterOnShutdown(func() { close(release) })
-
-	served := make(chan error, 1)
-	go func() {
-		served <- serve(t.Context(), srv, slog.New(slog.DiscardHandler), func() error { return srv.Serve(l) })
-	}()
-	answer := make(chan string, 1)
-	go func() {
-		client := &http.Client{Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return (&net.Dialer{}).DialContext(ctx, "unix", l.Addr().String())
-			},
-		}}
-		resp, err := client.Get("http://exporter/")
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer resp.Body.Close()
-		body, _ := io.ReadAll(resp.Body)
-		answer <- string(body)
-	}()
-
-	<-entered
-	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-answer; got != "whole" {
-		t.Errorf("the request under way got %q", got)
-	}
-	if err := <-served; err != nil {
-		t.Errorf("serve: %v", err)
-	}
 }

@@ -1,5 +1,3 @@
-// Package blame estimates why a guest waited. It is pure over readings: what it
-// must remember of a guest, its caller keeps.
 package blame
 
 import (

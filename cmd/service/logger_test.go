@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 func TestLogfmtLine(t *testing.T) {
 	var b bytes.Buffer
-	newLogger(&b, "info", "logfmt").With("source", "cgroup").Info("Reading failed", "err", "no such file")
+	NewLogger(&b, "info", "logfmt").With("source", "cgroup").Info("Reading failed", "err", "no such file")
 	want := regexp.MustCompile(`^level=info caller=logger_test\.go:\d+ time=\S+ msg="Reading failed" source=cgroup err="no such file"\n$`)
 	if !want.Match(b.Bytes()) {
 		t.Errorf("got %s", b.String())
@@ -18,7 +18,7 @@ func TestLogfmtLine(t *testing.T) {
 
 func TestJSONLine(t *testing.T) {
 	var b bytes.Buffer
-	newLogger(&b, "info", "json").Warn("Reading failed", "source", "node")
+	NewLogger(&b, "info", "json").Warn("Reading failed", "source", "node")
 	var got map[string]any
 	if err := json.Unmarshal(b.Bytes(), &got); err != nil {
 		t.Fatalf("%v: %s", err, b.String())
@@ -33,7 +33,7 @@ func TestJSONLine(t *testing.T) {
 func TestLevelHoldsBackWhatIsBelowIt(t *testing.T) {
 	for level, want := range map[string]string{"debug": "diwe", "info": "iwe", "warn": "we", "error": "e"} {
 		var b bytes.Buffer
-		logger := newLogger(&b, level, "logfmt")
+		logger := NewLogger(&b, level, "logfmt")
 		logger.Debug("d")
 		logger.Info("i")
 		logger.Warn("w")

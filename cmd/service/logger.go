@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"io"
@@ -8,12 +8,12 @@ import (
 	sloggokit "github.com/tjhop/slog-gokit"
 )
 
-// newLogger returns a slog logger with go-kit/log as its sink. The sink adds
+// NewLogger returns a slog logger with go-kit/log as its sink. The sink adds
 // level, caller, time and msg to each line.
 //
 // The level and format are those that the flags allow; others count as info
 // and logfmt.
-func newLogger(w io.Writer, level, format string) *slog.Logger {
+func NewLogger(w io.Writer, level, format string) *slog.Logger {
 	var least slog.LevelVar // info
 	_ = least.UnmarshalText([]byte(level))
 
