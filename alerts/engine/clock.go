@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,10 +24,6 @@ const (
 	// lookback, so that nothing seems absent.
 	clockTolerance = 2 * time.Minute
 	clockInterval  = time.Second
-
-	// asideDir is where samples of the future are kept, in the data directory, until
-	// others are put there or they are older than the retention.
-	asideDir = "ahead"
 )
 
 // watchClock ends with ErrClock when the clock is set back, and else with nil when
@@ -76,74 +69,4 @@ func ofTSDB(name string) bool {
 	name, _, _ = strings.Cut(name, ".tmp-")
 	_, err := ulid.ParseStrict(name)
 	return err == nil
-}
-
-// putAside moves all that a TSDB made in its directory away, in place of what was
-// put aside before.
-func putAside(dir string) error {
-	if err := removeAside(dir); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return fmt.Errorf("reading the data directory: %w", err)
-	}
-	aside := filepath.Join(dir, asideDir)
-	if err := os.MkdirAll(aside, 0o750); err != nil {
-		return fmt.Errorf("making room for samples of the future: %w", err)
-	}
-	for _, e := range entries {
-		if !ofTSDB(e.Name()) {
-			continue
-		}
-		if err := os.Rename(filepath.Join(dir, e.Name()), filepath.Join(aside, e.Name())); err != nil {
-			return fmt.Errorf("putting samples of the future aside: %w", err)
-		}
-	}
-	return nil
-}
-
-// removeAside removes what was put aside, and the directory where nothing else is
-// in it.
-func removeAside(dir string) error {
-	aside := filepath.Join(dir, asideDir)
-	entries, err := os.ReadDir(aside)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading what was put aside: %w", err)
-	}
-	left := 0
-	for _, e := range entries {
-		if !ofTSDB(e.Name()) {
-			left++
-			continue
-		}
-		if err := os.RemoveAll(filepath.Join(aside, e.Name())); err != nil {
-			return fmt.Errorf("removing what was put aside: %w", err)
-		}
-	}
-	if left > 0 {
-		return nil
-	}
-	if err := os.Remove(aside); err != nil {
-		return fmt.Errorf("removing what was put aside: %w", err)
-	}
-	return nil
-}
-
-// expireAside removes what was put aside longer ago than samples are kept.
-func expireAside(dir string, retention time.Duration, now time.Time) error {
-	info, err := os.Stat(filepath.Join(dir, asideDir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("looking for what was put aside: %w", err)
-	}
-	if !info.IsDir() || now.Sub(info.ModTime()) <= retention {
-		return nil
-	}
-	return removeAside(dir)
 }

@@ -1,12 +1,18 @@
 package engine
 
 import (
+	"bytes"
+	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb"
 )
 
 func exists(t *testing.T, name string) bool {
@@ -16,6 +22,33 @@ func exists(t *testing.T, name string) bool {
 		t.Fatal(err)
 	}
 	return err == nil
+}
+
+// setBack has an engine find samples of the future once.
+func setBack(t *testing.T, c Config, value float64) {
+	t.Helper()
+	fill(t, c, value, labels.FromStrings("__name__", "temperature"), time.Now().Add(12*time.Hour))
+	e, err := New(c, quiet(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asideNames are the directories that hold samples, the oldest first.
+func asideNames(t *testing.T, dir string) []string {
+	t.Helper()
+	list, err := asides(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, a := range list {
+		names = append(names, filepath.Base(a.path))
+	}
+	return names
 }
 
 // The data directory may be a volume, or one where people keep their rules.
@@ -28,32 +61,105 @@ func TestOnlyWhatTheTSDBMadeIsPutAside(t *testing.T) {
 	if err := os.Mkdir(found, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	series := labels.FromStrings("__name__", "temperature")
-	for range 2 {
-		fill(t, c, 1, series, time.Now().Add(12*time.Hour))
-		db, err := New(c, quiet(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := value(t, db, "temperature offset -12h"); ok {
-			t.Error("samples of the future are not put aside")
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for _, dir := range []string{"ahead", "ahead.2"} {
+		setBack(t, c, 1)
 		if !exists(t, rules) || !exists(t, found) {
 			t.Fatal("somebody's files are gone")
 		}
-		if !exists(t, filepath.Join(c.DataDir, asideDir, "wal")) {
-			t.Error("no WAL was put aside")
+		if !exists(t, filepath.Join(c.DataDir, dir, "wal")) {
+			t.Errorf("no WAL was put aside into %s", dir)
 		}
 		write(t, kept, "")
 	}
-	if err := removeAside(c.DataDir); err != nil {
+	list, err := asides(c.DataDir)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for _, a := range list {
+		if err := a.remove(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if !exists(t, kept) {
 		t.Error("somebody's file among what was put aside is gone")
+	}
+	if exists(t, filepath.Join(c.DataDir, "ahead.2")) {
+		t.Error("an empty directory stays")
+	}
+}
+
+func TestEachSetBackKeepsWhatWasPutAsideBefore(t *testing.T) {
+	c := testConfig(t)
+	for i, want := range [][]string{
+		{"ahead"},
+		{"ahead", "ahead.2"},
+		{"ahead", "ahead.2", "ahead.3"},
+		{"ahead.2", "ahead.3", "ahead.4"},
+	} {
+		setBack(t, c, float64(i))
+		if diff := cmp.Diff(want, asideNames(t, c.DataDir)); diff != "" {
+			t.Fatalf("after set-back %d (-want +got):\n%s", i+1, diff)
+		}
+	}
+	for i, name := range []string{"ahead.2", "ahead.3", "ahead.4"} {
+		if got := onlySample(t, filepath.Join(c.DataDir, name)); got != float64(i+1) {
+			t.Errorf("%s has %v, want the sample of set-back %d", name, got, i+2)
+		}
+	}
+}
+
+// onlySample is the value of the one sample of a database.
+func onlySample(t *testing.T, dir string) float64 {
+	t.Helper()
+	db, err := tsdb.Open(dir, quiet(), nil, tsdb.DefaultOptions(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	q, err := db.Querier(0, math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	set := q.Select(t.Context(), false, nil, labels.MustNewMatcher(labels.MatchEqual, "__name__", "temperature"))
+	if !set.Next() {
+		t.Fatalf("%s has no series: %v", dir, set.Err())
+	}
+	samples := set.At().Iterator(nil)
+	samples.Next()
+	_, v := samples.At()
+	return v
+}
+
+func TestOldestThatWasPutAsideIsRemovedAloud(t *testing.T) {
+	c := testConfig(t)
+	for _, name := range []string{"ahead", "ahead.2", "ahead.7", "ahead.10"} {
+		if err := os.MkdirAll(filepath.Join(c.DataDir, name, "wal"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log bytes.Buffer
+	limitAside(c.DataDir, slog.New(slog.NewTextHandler(&log, nil)))
+	if diff := cmp.Diff([]string{"ahead.2", "ahead.7", "ahead.10"}, asideNames(t, c.DataDir)); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if want := "dir=" + filepath.Join(c.DataDir, "ahead") + "\n"; !strings.Contains(log.String(), want) || strings.Count(log.String(), "\n") != 1 {
+		t.Errorf("the log has not just %q: %s", want, log.String())
+	}
+}
+
+func TestNamesOfDirectoriesAside(t *testing.T) {
+	for name, want := range map[string]int{
+		"ahead": 1, "ahead.2": 2, "ahead.10": 10,
+		"ahead.1": 0, "ahead.02": 0, "ahead.+2": 0, "ahead.-2": 0, "ahead.x": 0, "ahead.": 0, "ahead2": 0, "ahead.99999999999": 0, "wal": 0,
+	} {
+		got, ok := asideNumber(name)
+		if got != want || ok != (want > 0) {
+			t.Errorf("%s: %d, %t", name, got, ok)
+		}
+		if ok && filepath.Base(asidePath("/d", got)) != name {
+			t.Errorf("%s: another name is made of it", name)
+		}
 	}
 }
 
@@ -85,27 +191,25 @@ func TestSmallSetBackKeepsTheHistory(t *testing.T) {
 
 func TestWhatWasPutAsideExpires(t *testing.T) {
 	c := testConfig(t)
-	aside := filepath.Join(c.DataDir, asideDir)
-	if err := os.MkdirAll(filepath.Join(aside, "wal"), 0o700); err != nil {
+	ages := map[string]time.Duration{"ahead": c.Retention + time.Hour, "ahead.2": c.Retention - time.Hour, "ahead.3": -time.Hour}
+	for name, age := range ages {
+		dir := filepath.Join(c.DataDir, name)
+		if err := os.MkdirAll(filepath.Join(dir, "wal"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(dir, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e, err := New(c, quiet(), nil)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct {
-		age  time.Duration
-		want bool
-	}{{c.Retention - time.Hour, true}, {c.Retention + time.Hour, false}} {
-		at := time.Now().Add(-tt.age)
-		if err := os.Chtimes(aside, at, at); err != nil {
-			t.Fatal(err)
-		}
-		e, err := New(c, quiet(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got := exists(t, aside); got != tt.want {
-			t.Errorf("%s later it is there: %t", tt.age, got)
-		}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"ahead.2", "ahead.3"}, asideNames(t, c.DataDir)); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
 	}
 }

@@ -50,12 +50,16 @@ type Engine struct {
 	cancelRules        context.CancelFunc
 	cancelSends        context.CancelFunc
 	heartbeat          time.Duration
+	missed             atomic.Pointer[missedBeat] // nil: the last one went well, or none was due yet
 
-	reloading  sync.Mutex // held while managers are given a plan; guards current
-	current    *plan
-	lastReload reloads
+	reloading   sync.Mutex // held while managers are given a plan; guards current
+	current     *plan
+	lastReload  reloads
+	thresholds  thresholds
+	unreadEvery time.Duration
 
 	evaluations evaluations
+	pages       *pages
 
 	started, stopped, ready atomic.Bool
 	since                   atomic.Int64 // when rules began, in nanoseconds since 1970
@@ -82,6 +86,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Engine, e
 		toScrape:    make(chan targetGroups, 1),
 		toNotify:    make(chan targetGroups, 1),
 		heartbeat:   heartbeatInterval,
+		unreadEvery: unreadInterval,
 	}
 	e.space.need.Store(minFree)
 	first, err := newPlan(cfg, e.parser, logger)
@@ -97,10 +102,14 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Engine, e
 	if err := e.wire(reg); err != nil {
 		return nil, errors.Join(err, e.db.Close())
 	}
+	e.pages = e.newPages()
+	if err := reg.Register(troubleMetrics{e.pages}); err != nil {
+		return nil, errors.Join(fmt.Errorf("registering the metrics of troubles: %w", err), e.Close())
+	}
 	if err := e.apply(first); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	e.current = first
+	e.adopt(first)
 	e.lastReload.note(nil, time.Now())
 	return e, nil
 }

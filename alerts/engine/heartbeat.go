@@ -37,14 +37,27 @@ func (e *Engine) heartbeats(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if err := e.Well(time.Now()); err != nil {
-			e.logger.Warn("Heartbeat is withheld", "err", err)
-			continue
-		}
-		if err := beat(ctx, client, e.cfg.Heartbeat); err != nil && ctx.Err() == nil {
-			e.logger.Warn("Heartbeat was not delivered", "err", err)
-		}
+		e.missed.Store(e.tryBeat(ctx, client))
 	}
+}
+
+// missedBeat is why the URL was not fetched when it was last due.
+type missedBeat struct {
+	what string
+	err  error
+}
+
+// tryBeat fetches the URL if all is well, and returns nil if it did.
+func (e *Engine) tryBeat(ctx context.Context, client *http.Client) *missedBeat {
+	if err := e.Well(time.Now()); err != nil {
+		e.logger.Warn("Heartbeat is withheld", "err", err)
+		return &missedBeat{"Heartbeat is withheld", err}
+	}
+	if err := beat(ctx, client, e.cfg.Heartbeat); err != nil && ctx.Err() == nil {
+		e.logger.Warn("Heartbeat was not delivered", "err", err)
+		return &missedBeat{"Heartbeat was not delivered", err}
+	}
+	return nil
 }
 
 // beat fetches the URL. Its error does not have it: often its path is a secret.

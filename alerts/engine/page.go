@@ -24,7 +24,7 @@ type HandlerOptions struct {
 // Alertmanager's links lead, and /metrics, /-/healthy, /-/ready and /-/reload.
 // It may serve before Run and while it runs.
 func (e *Engine) Handler(opts HandlerOptions) http.Handler {
-	p := e.pages()
+	p := e.pages
 	mux := http.NewServeMux()
 	p.api.register(mux)
 	mux.HandleFunc("GET /{$}", p.alerts)
@@ -49,7 +49,7 @@ type pages struct {
 	reload   func() error
 	// dataSince returns when the oldest sample was taken; false without any.
 	dataSince func() (time.Time, bool)
-	// inner returns what is wrong within, besides targets and rules.
+	// inner returns what is wrong besides targets and rules.
 	inner func() []trouble
 }
 

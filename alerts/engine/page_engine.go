@@ -7,8 +7,8 @@ import (
 	"github.com/prometheus/prometheus/model/timestamp"
 )
 
-// pages puts together what the pages and the API read of the engine.
-func (e *Engine) pages() *pages {
+// newPages puts together what the pages and the API read of the engine.
+func (e *Engine) newPages() *pages {
 	return &pages{
 		api: &api{
 			query:         e.query,
@@ -41,20 +41,23 @@ func (e *Engine) dataSince() (time.Time, bool) {
 	return timestamp.Time(ms), true
 }
 
-// troubles returns what is wrong with the disk, with the last reload and with
-// Alertmanagers.
+// troubles returns what is wrong with the disk, with the last reload, with
+// Alertmanagers, with the heartbeat and with thresholds of the user's own.
 func (e *Engine) troubles() []trouble {
 	var list []trouble
 	if e.space.full.Load() {
-		list = append(list, trouble{"Samples are not stored", text(errNoSpace.Error())})
+		list = append(list, trouble{kindStorage, "Samples are not stored", text(errNoSpace.Error())})
 	}
 	if err := e.lastReload.err.Load(); err != nil {
-		list = append(list, trouble{"The last reload failed: rules and targets are those of before", text((*err).Error())})
+		list = append(list, trouble{kindReload, "The last reload failed: rules and targets are those of before", text((*err).Error())})
 	}
 	for _, d := range e.Deliveries() {
 		if d.Err != nil {
-			list = append(list, trouble{"Alertmanager not reachable: " + text(d.URL), text(d.Err.Error())})
+			list = append(list, trouble{kindAlertmanager, "Alertmanager not reachable: " + text(d.URL), text(d.Err.Error())})
 		}
 	}
-	return list
+	if m := e.missed.Load(); m != nil {
+		list = append(list, trouble{kindHeartbeat, m.what + ": whoever waits for it will soon be alarmed", text(m.err.Error())})
+	}
+	return append(list, e.thresholdTroubles()...)
 }

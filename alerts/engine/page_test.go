@@ -88,7 +88,7 @@ func TestPageOfAlerts(t *testing.T) {
 			for _, g := range w.groups {
 				g.Eval(t.Context(), time.Now())
 			}
-			w.pages.inner = func() []trouble { return []trouble{{"The disk is full", "no <space>"}} }
+			w.pages.inner = func() []trouble { return []trouble{{kindStorage, "The disk is full", "no <space>"}} }
 		}},
 		{"hostile names", func(t *testing.T, w *world) {
 			stolen(w, t, `<script>alert(1)</script>`, `"><img src=x onerror=y>`, 0.75)

@@ -15,16 +15,24 @@ type plan struct {
 	rules         ruleSet
 	targets       targetGroups
 	alertmanagers targetGroups
+	checks        thresholdChecks
 }
 
 // Validate reads all files that the configuration names and says what is wrong
-// with them, with file and line. It opens no data directory and no connection.
+// with them, with file and line. What changes nothing is no error: the logger says
+// it. It opens no data directory and no connection.
 func Validate(cfg Config, logger *slog.Logger) error {
 	if err := cfg.Check(); err != nil {
 		return err
 	}
-	_, err := newPlan(cfg, parser.NewParser(parser.Options{}), logger)
-	return err
+	p, err := newPlan(cfg, parser.NewParser(parser.Options{}), logger)
+	if err != nil {
+		return err
+	}
+	for _, v := range p.checks.voids {
+		v.log(logger)
+	}
+	return nil
 }
 
 func newPlan(cfg Config, p parser.Parser, logger *slog.Logger) (*plan, error) {
@@ -47,6 +55,8 @@ func newPlan(cfg Config, p parser.Parser, logger *slog.Logger) (*plan, error) {
 	if next.rules, err = newLoader(p, logger).ruleSet(cfg.Bundled, globs); err != nil {
 		return nil, err
 	}
+	next.checks = newThresholdChecks(p, next.rules)
+	next.rules.of = nil // only errors and warnings need the text of files
 	if cfg.KeepAll {
 		return next, nil
 	}

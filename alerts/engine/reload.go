@@ -36,9 +36,18 @@ func (e *Engine) load() error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("%w; the old configuration stays", err), e.apply(e.current))
 	}
-	e.current = next
+	e.adopt(next)
 	e.logger.Info("Configuration is loaded again", "rules", next.rules.count())
 	return nil
+}
+
+// adopt takes a plan that was applied for the current one.
+func (e *Engine) adopt(p *plan) {
+	e.current = p
+	e.thresholds.checks.Store(&p.checks)
+	for _, v := range p.checks.voids {
+		v.log(e.logger)
+	}
 }
 
 // apply gives a plan to all managers but that of rules.

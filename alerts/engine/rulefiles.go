@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/rulefmt"
 	"github.com/prometheus/prometheus/promql/parser"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/virt-exporter/virt_exporter/alerts"
 )
@@ -31,15 +32,21 @@ type loader struct {
 
 // Load implements rules.GroupLoader. Its errors name file, line and column.
 func (l loader) Load(id string, ignoreUnknown bool, scheme model.ValidationScheme) (*rulefmt.RuleGroups, []error) {
+	groups, _, errs := l.load(id, ignoreUnknown, scheme)
+	return groups, errs
+}
+
+// load returns what it has read as well.
+func (l loader) load(id string, ignoreUnknown bool, scheme model.ValidationScheme) (*rulefmt.RuleGroups, []byte, []error) {
 	content, err := l.content(id)
 	if err != nil {
-		return nil, []error{fmt.Errorf("reading rule file %s: %w", id, err)}
+		return nil, nil, []error{fmt.Errorf("reading rule file %s: %w", id, err)}
 	}
 	groups, errs := rulefmt.Parse(content, ignoreUnknown, scheme, l.parser, l.logger)
 	for i := range errs {
 		errs[i] = fmt.Errorf("%s: %w", id, withLine(errs[i], content))
 	}
-	return groups, errs
+	return groups, content, errs
 }
 
 // Parse implements rules.GroupLoader.
@@ -95,6 +102,26 @@ func userFiles(globs []string) ([]string, error) {
 type ruleSet struct {
 	files  []string // identifiers for the loader
 	groups []rulefmt.RuleGroup
+	of     []ruleFile // of each group
+}
+
+// ruleFile is where a group was read.
+type ruleFile struct {
+	id      string // for the loader
+	content []byte
+}
+
+// line returns where a rule of a group begins, the first being 1, or 0.
+func (f ruleFile) line(group string, number int) int {
+	var doc yaml.Node
+	if yaml.Unmarshal(f.content, &doc) != nil || len(doc.Content) == 0 {
+		return 0
+	}
+	n := ruleNode(child(doc.Content[0], "groups"), group, number)
+	if n == nil {
+		return 0
+	}
+	return n.Line
 }
 
 func (s ruleSet) count() int {
@@ -123,12 +150,15 @@ func (l loader) ruleSet(bundled bool, globs []string) (ruleSet, error) {
 	s.files = append(s.files, names...)
 	var wrong []error
 	for _, id := range s.files {
-		groups, errs := l.Load(id, false, model.UTF8Validation)
+		groups, content, errs := l.load(id, false, model.UTF8Validation)
 		if len(errs) > 0 {
 			wrong = append(wrong, errs...)
 			continue
 		}
 		s.groups = append(s.groups, groups.Groups...)
+		for range groups.Groups {
+			s.of = append(s.of, ruleFile{id, content})
+		}
 	}
 	return s, errors.Join(wrong...)
 }

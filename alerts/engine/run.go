@@ -25,6 +25,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	watchers.Go(func() { e.space.watch(watch, e.logger) })
 	watchers.Go(func() { e.heartbeats(watch) })
 	watchers.Go(func() { e.tellBlindness(watch) })
+	watchers.Go(func() { e.watchUnread(watch) })
 	notifying.Go(func() { e.notify.Run(e.toNotify) })
 	var scrapeErr error
 	scraping.Go(func() { scrapeErr = e.scrape.Run(e.toScrape) })

@@ -53,11 +53,16 @@ func openDB(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*tsdb.D
 		logger.Warn("Samples that were put aside stay", "err", err) // they only take space
 	}
 	if newest, ahead := isAhead(db); ahead {
-		logger.Warn("Samples lie in the future, for the clock was set back: they are put aside, and alerts begin anew",
-			"newest", newest.UTC().Format(time.RFC3339), "dir", filepath.Join(cfg.DataDir, asideDir))
-		if err := errors.Join(db.Close(), putAside(cfg.DataDir)); err != nil {
+		if err := db.Close(); err != nil {
+			return nil, fmt.Errorf("data directory: closing it: %w", err)
+		}
+		dir, err := putAside(cfg.DataDir)
+		if err != nil {
 			return nil, err
 		}
+		logger.Warn("Samples lie in the future, for the clock was set back: they are put aside, and alerts begin anew",
+			"newest", newest.UTC().Format(time.RFC3339), "dir", dir)
+		limitAside(cfg.DataDir, logger)
 		registry = prometheus.NewRegistry()
 		if db, err = tsdb.Open(cfg.DataDir, logger, registry, o, nil); err != nil {
 			return nil, openError(cfg, err)

@@ -10,11 +10,28 @@ import (
 // check finds what the program cannot work with before it starts. The error
 // names the flag that is wrong.
 func (o *options) check() error {
+	if err := o.checkReplaced(); err != nil {
+		return err
+	}
 	if err := o.engine.Check(); err != nil {
 		return nameField(err)
 	}
 	if err := web.Validate(*o.service.Web.WebConfigFile); err != nil {
 		return fmt.Errorf("--web.config.file=%s: %w", *o.service.Web.WebConfigFile, err)
+	}
+	return nil
+}
+
+// checkReplaced refuses flags that a configuration file would make void: whoever
+// gives one takes it to be heeded.
+func (o *options) checkReplaced() error {
+	if o.engine.ConfigFile == "" {
+		return nil
+	}
+	for _, f := range replacedBy() {
+		if *o.given[f[0]] {
+			return fmt.Errorf("--%s: %s of --config.file=%s takes its place, set it there", f[0], f[1], o.engine.ConfigFile)
+		}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func TestBadInputIsOneLine(t *testing.T) {
 	writeFile(t, dir, "file", "")
 	writeFile(t, dir, "field.yml", "nope: 1\n")
 
-	tests := []struct{ name, arg, want string }{
+	tests := []struct{ name, arg, want string }{ // of several arguments, a space between
 		{"unknown flag", "--x", "unknown long flag '--x', try --help"},
 		{"argument", "serve", "unexpected serve, try --help"},
 		{"log level", "--log.level=loud", "--log.level=loud: enum value must be one of debug,info,warn,error, got 'loud', try --help"},
@@ -35,15 +35,22 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{"scrape interval", "--scrape.interval=1ms", "--scrape.interval: 1ms is less than 100ms"},
 		{"evaluation interval", "--evaluation.interval=1ms", "--evaluation.interval: 1ms is less than 100ms"},
 		{"no data directory", "--storage.path=", "--storage.path: none is given"},
+		{"exporter beside a file", "--config.file=p.yml --exporter=http://a", "--exporter: scrape_configs of --config.file=p.yml takes its place, set it there"},
+		{"bad exporter beside a file", "--config.file=p.yml --exporter=a", "--exporter: scrape_configs of --config.file=p.yml takes its place, set it there"},
+		{"Alertmanager beside a file", "--config.file=p.yml --alertmanager=http://a", "--alertmanager: alerting.alertmanagers of --config.file=p.yml takes its place, set it there"},
+		{"remote write beside a file", "--config.file=p.yml --remote-write=http://a", "--remote-write: remote_write of --config.file=p.yml takes its place, set it there"},
+		{"scrape interval beside a file", "--scrape.interval=5s --config.file=p.yml", "--scrape.interval: global.scrape_interval of --config.file=p.yml takes its place, set it there"},
+		{"the usual scrape interval beside a file", "--config.file=p.yml --scrape.interval=15s", "--scrape.interval: global.scrape_interval of --config.file=p.yml takes its place, set it there"},
+		{"evaluation interval beside a file", "--config.file=p.yml --evaluation.interval=5s", "--evaluation.interval: global.evaluation_interval of --config.file=p.yml takes its place, set it there"},
 		{"web config missing", "--web.config.file=DIR/nope.yml", "--web.config.file=DIR/nope.yml: open DIR/nope.yml: no such file or directory"},
 		{"web config with unknown fields", "--web.config.file=DIR/field.yml", "--web.config.file=DIR/field.yml: yaml: unmarshal errors: line 1: field nope not found in type web.Config"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
-			arg := strings.ReplaceAll(tt.arg, "DIR", dir)
+			args := strings.Fields(strings.ReplaceAll(tt.arg, "DIR", dir))
 			want := "virt_alerter: error: " + strings.ReplaceAll(tt.want, "DIR", dir) + "\n"
-			code := run(t.Context(), []string{arg}, &stdout, &stderr, noListener)
+			code := run(t.Context(), args, &stdout, &stderr, noListener)
 			if code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}
@@ -101,12 +108,18 @@ func TestCheck(t *testing.T) {
 	bad := writeFile(t, dir, "bad.yml", "groups:\n  - name: a\n    rules:\n      - alert: A\n        expr: sum(\n")
 	worse := writeFile(t, dir, "worse.yml", "groups:\n  - name: a\n    rulez: []\n")
 	sections := writeFile(t, dir, "sections.yml", "remote_read: []\ntracing: {}\n")
+	misspelt := writeFile(t, dir, "misspelt.yml", "groups:\n  - name: a\n    rules:\n      - record: virt:alert_threshold:override\n        labels: {alert: VirtMisspelt, severity: warning}\n        expr: vector(1)\n")
+	beside := writeFile(t, dir, "beside.yml", "global: {scrape_interval: 5s}\n")
 	for _, tt := range []struct {
 		name string
 		args []string
 		code int
 		has  []string
 	}{
+		{"an override changes nothing", []string{"--rules=" + misspelt}, 0, []string{
+			"level=warn ", `msg="An override changes no threshold" file=` + misspelt, "line=4", "no alert has this name", "the configuration and all rules are well",
+		}},
+		{"what a configuration file leaves alone", []string{"--config.file=" + beside, "--rules=" + good, "--scrape.keep=a", "--storage.retention=2d", "--external.label=a=b"}, 0, []string{"are well"}},
 		{"well", []string{"--rules=" + good}, 0, []string{"the configuration and all rules are well"}},
 		{"both files are wrong", []string{"--rules=" + bad, "--rules=" + worse}, 1, []string{
 			"virt_alerter: error: " + bad + ":", "unclosed left parenthesis", "virt_alerter: error: " + worse + ":", "line 3",

@@ -33,15 +33,33 @@ type options struct {
 	externalLabels []string
 	lifecycle      bool
 	checkOnly      bool
+	given          map[string]*bool // of the flags that a configuration file makes void: whether it was given
 	service        *service.Flags
+}
+
+// replacedBy returns the flags that a configuration file makes void, and the field
+// of the file that takes the place of each.
+func replacedBy() [][2]string {
+	return [][2]string{
+		{"exporter", "scrape_configs"},
+		{"alertmanager", "alerting.alertmanagers"},
+		{"remote-write", "remote_write"},
+		{"scrape.interval", "global.scrape_interval"},
+		{"evaluation.interval", "global.evaluation_interval"},
+	}
 }
 
 // parseFlags reads the command line. What was asked for by --help or --version
 // goes to stdout, and the error is then service.ErrAnswered.
 func parseFlags(args []string, stdout io.Writer) (*options, error) {
 	app := kingpin.New(program, "Evaluates the rules of virt_exporter without a Prometheus: scrapes exporters, tells Alertmanager, shows what fires, and answers Grafana's queries.")
-	opts := &options{engine: engine.DefaultConfig()}
+	opts := &options{engine: engine.DefaultConfig(), given: map[string]*bool{}}
 	finish := addEngineFlags(app, opts)
+	for _, f := range replacedBy() {
+		given := new(bool)
+		app.GetFlag(f[0]).IsSetByUser(given)
+		opts.given[f[0]] = given
+	}
 	app.Flag("web.enable-lifecycle", "Reload also at a POST or PUT of /-/reload, not only at SIGHUP.").BoolVar(&opts.lifecycle)
 	app.Flag("check", "Only check flags, configuration file and rules, say what is wrong and end.").BoolVar(&opts.checkOnly)
 	opts.service = service.AddFlags(app, defaultAddress)
@@ -65,7 +83,7 @@ func addEngineFlags(app *kingpin.Application, opts *options) func() error {
 		Default("true").BoolVar(&cfg.Bundled)
 	app.Flag("remote-write", "URL that all samples are sent to as well, of Prometheus, Mimir or Thanos Receive. Repeatable.").
 		PlaceHolder("URL").StringsVar(&cfg.RemoteWrites)
-	app.Flag("config.file", "Prometheus configuration file, whose targets, Alertmanagers, remote writes and intervals (1m where it names none) take the place of the flags'; its rule files are added to --rules.").
+	app.Flag("config.file", "Prometheus configuration file, whose targets, Alertmanagers, remote writes and intervals (1m where it names none) take the place of the flags', which cannot be given then; its rule files are added to --rules.").
 		PlaceHolder("FILE").StringVar(&cfg.ConfigFile)
 	app.Flag("storage.path", "Directory of the database. A service's state directory ($STATE_DIRECTORY) where there is one.").
 		Default(dataDir(os.Getenv("STATE_DIRECTORY"))).StringVar(&cfg.DataDir)

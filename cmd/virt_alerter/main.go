@@ -48,10 +48,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen se
 	if err := opts.check(); err != nil {
 		return service.Fail(stderr, program, err)
 	}
-	if opts.checkOnly {
-		return validate(opts.engine, stdout, stderr)
-	}
 	logger := service.NewLogger(stderr, opts.service.LogLevel, opts.service.LogFormat)
+	if opts.checkOnly {
+		return validate(opts.engine, logger, stdout, stderr)
+	}
 	// Also between two starts, no signal may end a process whose database is open.
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -148,9 +148,10 @@ func reloadOnHangup(ctx context.Context, hangups <-chan os.Signal, reload func()
 	}
 }
 
-// validate checks the configuration and the rules, and says all that is wrong.
-func validate(cfg engine.Config, stdout, stderr io.Writer) int {
-	err := engine.Validate(cfg, slog.New(slog.DiscardHandler))
+// validate checks the configuration and the rules, and says all that is wrong. What
+// changes nothing is a warning.
+func validate(cfg engine.Config, logger *slog.Logger, stdout, stderr io.Writer) int {
+	err := engine.Validate(cfg, logger)
 	if err == nil {
 		// What cannot be written needs no other answer than the exit code.
 		_, _ = fmt.Fprintln(stdout, "the configuration and all rules are well")
