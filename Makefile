@@ -62,6 +62,12 @@ golden:
 docs:
 	$(GO) test ./collector -run MetricsDoc -update
 
+# Compiles the programs in collector/source/bpf anew, with clang-14: the objects and
+# the Go that loads them are committed, so that nothing else needs clang.
+.PHONY: bpf
+bpf:
+	@GO=$(GO) .ci/bpf.sh
+
 .PHONY: fuzz
 fuzz:
 	@GO=$(GO) .ci/fuzz.sh
@@ -69,6 +75,13 @@ fuzz:
 .PHONY: bench
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem -count 6 ./...
+
+# What the program for run-queue waits costs per context switch, beside an empty one
+# and beside bcc's and bpftrace's runqlat where these are installed. As root.
+PAIRS ?= 15
+.PHONY: bench-bpf
+bench-bpf:
+	VIRT_BPF_PAIRS=$(PAIRS) $(GO) test ./collector/source/bpf -run '^TestSwitchCost$$' -count 1 -timeout 30m -v
 
 .PHONY: clean
 clean:

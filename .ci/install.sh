@@ -33,6 +33,8 @@ wanted=(
 	"/usr/lib/$(uname -m)-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so" libvirt-daemon-driver-qemu
 	virsh libvirt-clients
 	fio fio
+	clang-14 clang-14
+	llvm-strip-14 llvm-14
 )
 # Up to Debian 12 it comes with QEMU; later it is a package of its own.
 [ -e /usr/lib/qemu/virtiofsd ] || wanted+=(/usr/libexec/virtiofsd virtiofsd)

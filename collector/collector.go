@@ -26,6 +26,8 @@ type Collector struct {
 	began  time.Time
 	toldAt time.Time // when sources last were told of the others' guests
 
+	inhabitedAt time.Time // when source bpf was, that was told of all of them
+
 	logger   *slog.Logger
 	culprits int // most that a guest names
 	ring     *blame.Ring

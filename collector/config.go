@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/blame"
+	"github.com/virt-exporter/virt_exporter/collector/source/bpf"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
@@ -34,6 +35,7 @@ type Config struct {
 
 	Libvirt Libvirt
 	FSProbe FSProbe
+	BPF     BPF
 }
 
 // Libvirt says how to ask libvirt.
@@ -51,6 +53,7 @@ func DefaultConfig() Config {
 		FSProbe: FSProbe{
 			Interval: fsprobe.DefaultInterval, Timeout: fsprobe.DefaultTimeout, MaxMounts: fsprobe.DefaultMaxMounts,
 		},
+		BPF: BPF{Mode: bpf.Full},
 	}
 }
 
@@ -97,6 +100,21 @@ func (f FSProbe) CheckReadFiles() error { return fsprobe.CheckPaths(f.ReadFiles)
 
 // CheckWriteDirs reports which path of a directory cannot be one.
 func (f FSProbe) CheckWriteDirs() error { return fsprobe.CheckPaths(f.WriteDirs) }
+
+// BPF says what programs in the kernel measure.
+type BPF struct {
+	Mode    string   // how waits for a CPU are measured, full or sampled; empty means full
+	Without []string // programs that are not loaded
+}
+
+// CheckMode reports whether there is no such mode.
+func (b BPF) CheckMode() error { return bpf.Options{Mode: b.Mode}.Check() }
+
+// CheckWithout reports which program there is not.
+func (b BPF) CheckWithout() error { return bpf.Options{Without: b.Without}.Check() }
+
+// BPFPrograms returns the names of the programs that can be left out.
+func BPFPrograms() []string { return bpf.ProgramNames() }
 
 // ProbeHelper reports whether this process was started to be a helper that
 // touches a mount, and runs it to its end if so. Every program that has a

@@ -11,11 +11,15 @@
 // takes its value out of the model, side by side. METRICS.md is printed from
 // the same table.
 //
-// Against the stream goes one thing (mounts.go): which containers there are, and
-// which directories are given to machines, is known when all is merged, and told
-// to the sources that listen, which probe them.
+// What programs in the kernel measured of a guest takes the place of what was read of
+// it (measured.go), without a counter that jumps (splice.go).
 //
-// When readings have been put together, package blame estimates who kept whom waiting.
+// Against the stream goes one thing: who is there is known when all is merged, and told
+// to the sources that listen. Those that probe want the containers, and the directories
+// that are given to machines (mounts.go); programs in the kernel have to be told who
+// everybody is (inhabitants.go).
+//
+// When readings have been put together, package blame finds out who kept whom waiting.
 // For that, and for nothing else, sources of kernel files are read between scrapes too
 // (watch.go): what is exposed a scrape always reads itself.
 //

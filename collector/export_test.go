@@ -2,12 +2,14 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
@@ -19,6 +21,8 @@ import (
 // Update makes the tests write the files that they otherwise compare with.
 var Update = flag.Bool("update", false, "write golden files and METRICS.md anew")
 
+var errNotHere = errors.New("a fake host has no kernel")
+
 // Pinned is what else comes from the machine that a test runs on, and not from
 // files.
 type Pinned struct {
@@ -26,6 +30,7 @@ type Pinned struct {
 	CPUID     string
 	DialUnix  func(context.Context, string) (net.Conn, error)
 	Start     func(string) (fsprobe.Helper, error) // of helpers that touch mounts
+	Kernel    source.Source                        // what programs in the kernel see; nil where they may not be loaded
 }
 
 // NewPinned returns a collector that sees nothing of the machine it runs on.
@@ -39,6 +44,13 @@ func NewPinned(cfg Config, logger *slog.Logger, p Pinned) (*Collector, error) {
 		case "node":
 			r.open = func(c Config) (source.Source, error) {
 				return node.New(node.Options{ProcFS: c.ProcFS, SysFS: c.SysFS, RootFS: c.RootFS, VMKey: c.VMKey, CPUID: p.CPUID})
+			}
+		case "bpf":
+			r.open = func(Config) (source.Source, error) {
+				if p.Kernel == nil {
+					return nil, &source.Unavailable{Reason: model.NoBTF, Err: errNotHere}
+				}
+				return p.Kernel, nil
 			}
 		case "cgroup":
 			r.open = func(c Config) (source.Source, error) {

@@ -84,6 +84,7 @@ func (c *Collector) merge(v *visit) {
 	c.host.merge(views, time.Since(c.began))
 	c.judge(views)
 	c.tell()
+	c.tellInhabitants(views)
 	c.expose()
 	c.ring.Exposed()
 	for _, r := range c.readers {

@@ -35,7 +35,8 @@ const (
 
 // Each host of the fixtures must expose what stands in its metrics.prom. Where
 // a host has files of a moment later, it is scraped before and after, and the
-// second scrape is what counts: what holds state begins at 0 with the first.
+// second scrape is what counts: what holds state begins at 0 with the first. What must
+// be seen at 0 before it grows needs more scrapes before, as many as the host asks for.
 //
 // The clock is that of synctest and the machine's own files, clock and CPUID
 // are not looked at, so that the exposition is the same to the byte everywhere.
@@ -51,6 +52,10 @@ func TestGolden(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					e := start(t, h)
 					got = e.scrape(t)
+					for range number(h.Note("scrapes-before")) {
+						time.Sleep(between)
+						got = e.scrape(t)
+					}
 					if exists(later) {
 						h.Apply(t, later)
 						e.reload()
@@ -122,6 +127,7 @@ func start(t *testing.T, h *hostfs.Host) exporter {
 		CPUID:     h.Note("cpuid"),
 		DialUnix:  func(context.Context, string) (net.Conn, error) { return daemon.Dial(), nil },
 		Start:     mountsOf(h).Start,
+		Kernel:    kernelOf(h),
 	})
 	if err != nil {
 		t.Fatal(err)

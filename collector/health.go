@@ -2,6 +2,7 @@ package collector
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
@@ -23,6 +24,7 @@ type health struct {
 	dropped     map[string]uint64
 	duplicates  uint64 // guests that another source gave too
 	features    []model.Feature
+	programs    []model.Program
 }
 
 // judge notes how a reading went.
@@ -38,6 +40,10 @@ func (h *health) judge(got *reading) {
 	h.lists = got.Guests != nil
 	h.collisions, h.dropped = got.Collisions, maps.Clone(got.Dropped)
 	h.features = append(h.features[:0], got.Features...)
+	h.programs = append(h.programs[:0], got.Programs...)
+	for i := range h.programs {
+		h.programs[i].Lost = slices.Clone(h.programs[i].Lost)
+	}
 }
 
 // late notes that a scrape went without the source.

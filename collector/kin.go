@@ -15,6 +15,7 @@ const (
 	sourceVMM     = "vmm"
 	sourceLibvirt = "libvirt"
 	sourceFSProbe = "fsprobe"
+	sourceBPF     = "bpf"
 )
 
 // kin finds out which guests of several sources are one virtual machine, and

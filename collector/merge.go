@@ -17,6 +17,7 @@ type host struct {
 	seen     map[model.Name]int      // the place in guests
 	byCgroup map[string]*model.Guest // containers, while virtual machines are placed
 	kin      kin                     // virtual machines, which several sources know
+	measured overlay                 // what programs in the kernel saw of guests
 	nodeNow  model.Node              // the machine, with what was allocated of it
 	here     []*model.Guest          // the guests that run on this machine
 	units    []model.Unit            // its cgroups that are no guest's
@@ -75,7 +76,9 @@ func (h *host) merge(views []view, now time.Duration) {
 		h.place(&m.guest)
 		h.add(&m.guest, m.health)
 	}
+	h.putMeasured(views, now)
 	h.keyMounts()
+	h.putRequests(views)
 	for i := range views {
 		if views[i].source == sourceFSProbe {
 			h.putProbes(views[i].reading.ShareProbes)

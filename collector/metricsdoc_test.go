@@ -168,9 +168,11 @@ directed_yield_successful, preemption_reported, preemption_other, halt_wakeup, i
 ` + "`direction`" + ` receive or transmit, of swapping in or out.
 
 ` + "`cause`" + `, why a guest waited: neighbour (the guest that ` + "`culprit`" + ` names), system (the service or slice of the host that it names), self (its own other
-threads or requests, its helpers, the guests inside or around it), throttle (a CPU quota on it or above it), limit (a cap on its I/O), own_limit (of its memory),
+threads or requests, its helpers, the guests inside or around it), kernel (its own threads, for whomever they worked; where that is measured), throttle (a CPU quota on it or above it), limit (a cap on its I/O), own_limit (of its memory),
 hypervisor (this machine's own CPU was taken away), wakeup (a CPU was idle and had to be woken), device (a slow disk that nobody else uses), unexplained (the
-rest). A culprit is one who used more than its share; those beyond the number that is named have the culprit other. An estimate of causes is made every 5 s.
+rest). Those beyond the number of culprits that is named have the culprit other. ` + "`method`" + ` estimated: every 5 s, and a culprit is one who used more than its share.
+` + "`method`" + ` measured: the waits for a CPU were split among those who ran meanwhile, whatever their share; a guest has the one or the other. ` + "`scope`" + ` of
+reclaim is own_limit or host.
 `
 
 const pageRules = `

@@ -64,7 +64,8 @@ func givesHere(g *model.Guest) bool {
 // tellEvery is the time from one telling to the next.
 const tellEvery = 5 * time.Second
 
-// surroundings returns what a source may want to know of what the others read.
+// surroundings returns what a source that touches mounts wants to know of what the
+// others read.
 func (h *host) surroundings() source.Surroundings {
 	s := source.Surroundings{Containers: make(map[string]model.Name)}
 	shared := make(map[string]bool)
@@ -98,7 +99,7 @@ func (c *Collector) tell() {
 		return
 	}
 	for _, r := range c.readers {
-		if listener, ok := r.src.(source.Listener); ok {
+		if listener, ok := r.src.(source.Listener); ok && r.name != sourceBPF {
 			listener.Surrounded(c.host.surroundings())
 		}
 	}

@@ -135,7 +135,7 @@ func putVMM(g, v *model.Guest) {
 	g.Memory.Usage = or(v.Memory.Usage, g.Memory.Usage)
 	g.Memory.Anon, g.Memory.Swap = or(g.Memory.Anon, v.Memory.Anon), or(g.Memory.Swap, v.Memory.Swap)
 	g.Memory.BalloonMaximum = or(g.Memory.BalloonMaximum, v.Memory.BalloonMaximum)
-	g.VMM, g.IODelay = v.VMM, v.IODelay
+	g.VMM, g.IODelay, g.Threads = v.VMM, v.IODelay, v.Threads
 	g.Shares = mergeShares(g.Shares, v.Shares)
 }
 

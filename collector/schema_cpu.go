@@ -13,20 +13,20 @@ func cpuRows() []row[model.Guest] {
 		{
 			name: "virt_guest_cpu_run_seconds_total", typ: counter, core: true,
 			help:   "Time on a CPU of exactly those threads of which steal is taken. steal / (run + steal) is the steal ratio.",
-			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads",
+			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads; source bpf, with threads that lived for a moment only",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Run) },
 		},
 		{
 			name: "virt_guest_cpu_steal_seconds_total", typ: counter, core: true,
 			help:   "Thread-seconds in which CPU work of the guest was runnable and did not run, its own quota and its own other threads included. For a virtual machine it is what KVM reports to it as steal.",
-			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads; libvirt vcpu.N.delay where /proc may not be read",
+			from:   "/proc/TID/schedstat, summed over all threads, of a virtual machine over its vCPU threads; libvirt vcpu.N.delay where /proc may not be read; source bpf, with threads that lived for a moment only",
 			values: func(g *model.Guest, s *series) { s.add(g.CPU.Steal) },
 		},
 		{
 			name: "virt_guest_cpu_steal_by_seconds_total", typ: counter, core: true,
 			labels: []string{"cause", "culprit", "method"},
 			help:   "The guest's steal by cause. Increases sum to the increase of virt_guest_cpu_steal_seconds_total.",
-			from:   "throttled time, and an estimate from who used more of the guest's CPUs than its share",
+			from:   "source bpf: who ran while the guest's threads waited; where that is not to be had, throttled time, and an estimate from who used more of the guest's CPUs than its share",
 			values: func(g *model.Guest, s *series) {
 				if parts := g.Blame.Steal; parts != nil {
 					s.stolen(parts)
@@ -91,8 +91,8 @@ func cpuRows() []row[model.Guest] {
 		},
 		{
 			name: "virt_guest_cpu_steal_latency_seconds", typ: histo, core: true,
-			help:   "Single waits for a CPU.",
-			from:   "not yet: needs eBPF",
+			help:   "Single waits for a CPU, of the threads of which steal is taken. A wait in which a thread moved to another CPU may count from there on only.",
+			from:   "source bpf: /proc/TID/schedstat's waits, one by one",
 			values: func(g *model.Guest, s *series) { s.histogram(g.CPU.StealLatency) },
 		},
 	}

@@ -19,6 +19,16 @@ func mountInfoRows() []row[model.Mount] {
 				s.add1(m.FSType, m.Passthrough, m.Source, m.Tag, m.Options, m.VMKey)
 			},
 		},
+		{
+			name: "virt_fs_request_seconds", typ: histo, labels: []string{"opcode"},
+			help: "Latency of the requests that programs at work sent to who serves a FUSE or virtiofs mount, by operation code.",
+			from: "source bpf, in the kernel that has the mount",
+			values: func(m *model.Mount, s *series) {
+				for i := range m.Requests {
+					s.histogram(m.Requests[i].Latency, m.Requests[i].Opcode)
+				}
+			},
+		},
 	}
 }
 

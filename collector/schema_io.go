@@ -26,7 +26,7 @@ func ioRows() []row[model.Guest] {
 		{
 			name: "virt_guest_io_requests_total", typ: counter, core: true, labels: labels,
 			help: "Completed I/O requests. Layer host is the host's bottom block device, guest the virtual device.",
-			from: "io.stat, blkio.throttle.io_serviced_recursive; libvirt block.N.{rd,wr,fl}.reqs",
+			from: "io.stat, blkio.throttle.io_serviced_recursive, source bpf; libvirt block.N.{rd,wr,fl}.reqs",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Requests, device, op, layer) })
 			},
@@ -34,23 +34,31 @@ func ioRows() []row[model.Guest] {
 		{
 			name: "virt_guest_io_bytes_total", typ: counter, core: true, labels: labels,
 			help: "Bytes of completed I/O requests.",
-			from: "io.stat, blkio.throttle.io_service_bytes_recursive; libvirt block.N.{rd,wr}.bytes",
+			from: "io.stat, blkio.throttle.io_service_bytes_recursive, source bpf; libvirt block.N.{rd,wr}.bytes",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Bytes, device, op, layer) })
 			},
 		},
 		{
 			name: "virt_guest_io_seconds_total", typ: counter, core: true, labels: labels,
-			help: "Summed time of completed I/O requests: with several at once it outruns the clock. Of layer guest alone so far.",
-			from: "libvirt block.N.{rd,wr,fl}.times",
+			help: "Summed time of completed I/O requests: with several at once it outruns the clock. Of layer host it begins when the request is made, so that the host's own queue is part of it.",
+			from: "source bpf for layer host; libvirt block.N.{rd,wr,fl}.times",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.Seconds, device, op, layer) })
 			},
 		},
 		{
+			name: "virt_guest_io_device_seconds_total", typ: counter, labels: labels,
+			help: "Of virt_guest_io_seconds_total the part since the device got the request: what is not in it was spent in the host's queue.",
+			from: "source bpf, of layer host alone",
+			values: func(g *model.Guest, s *series) {
+				each(g, func(o *model.Operations, device, op, layer string) { s.add(o.DeviceSeconds, device, op, layer) })
+			},
+		},
+		{
 			name: "virt_guest_io_latency_seconds", typ: histo, core: true, labels: labels,
 			help: "Latency of I/O requests. A bin of libvirt's counts in the bucket of its upper end.",
-			from: "libvirt ≥ 11.10 block.N.latency_histogram, where <driver><statistics> asks for it",
+			from: "source bpf for layer host; libvirt ≥ 11.10 block.N.latency_histogram, where <driver><statistics> asks for it",
 			values: func(g *model.Guest, s *series) {
 				each(g, func(o *model.Operations, device, op, layer string) { s.histogram(o.Latency, device, op, layer) })
 			},

@@ -62,6 +62,15 @@ func memoryRows() []row[model.Guest] {
 			},
 		},
 		{
+			name: "virt_guest_memory_reclaim_seconds_total", typ: counter, labels: []string{"scope"},
+			help: "Time in which the guest's own tasks had to free memory before they got any: for its own limit or one above it, or because the host was short.",
+			from: "source bpf: direct reclaim, by cgroup and of the machine",
+			values: func(g *model.Guest, s *series) {
+				s.add(g.Memory.ReclaimOwnLimit, "own_limit")
+				s.add(g.Memory.ReclaimHost, "host")
+			},
+		},
+		{
 			name: "virt_guest_memory_stall_by_seconds_total", typ: counter, core: true,
 			labels: []string{"cause", "culprit", "method"},
 			help:   "The guest's waiting for memory by cause. Increases sum to the increase of virt_guest_pressure_waiting_seconds_total of memory.",

@@ -8,7 +8,9 @@ import (
 )
 
 // sourceRows is the table of what the exporter says of its own sight.
-func sourceRows() []row[health] {
+func sourceRows() []row[health] { return append(readingRows(), programRows()...) }
+
+func readingRows() []row[health] {
 	labels := []string{"source"}
 	return []row[health]{
 		{
@@ -88,6 +90,45 @@ func sourceRows() []row[health] {
 			values: func(h *health, s *series) {
 				if h.lists {
 					s.add(model.Some(float64(h.collisions)), h.source)
+				}
+			},
+		},
+	}
+}
+
+// programRows is the table of what is said of the exporter's programs in the kernel.
+func programRows() []row[health] {
+	return []row[health]{
+		{
+			name: "virt_bpf_program_loaded", typ: gauge, labels: []string{"program"},
+			help: "Whether the program runs in the kernel. Why one does not is in virt_feature_available.",
+			from: "source bpf",
+			values: func(h *health, s *series) {
+				for i := range h.programs {
+					s.bool(h.programs[i].Loaded, h.programs[i].Name)
+				}
+			},
+		},
+		{
+			name: "virt_bpf_coverage_ratio", typ: gauge, labels: []string{"program"},
+			help: "Part of what the program should have seen that it saw.",
+			from: "source bpf: what it counted, by the kernel's own totals",
+			values: func(h *health, s *series) {
+				for i := range h.programs {
+					s.add(h.programs[i].Coverage, h.programs[i].Name)
+				}
+			},
+		},
+		{
+			name: "virt_bpf_lost_total", typ: counter, labels: []string{"program", "reason"},
+			help: "What the program saw and could not keep.",
+			from: "source bpf",
+			values: func(h *health, s *series) {
+				for i := range h.programs {
+					p := &h.programs[i]
+					for j := range p.Lost {
+						s.add(p.Lost[j].Count, p.Name, p.Lost[j].Reason)
+					}
 				}
 			},
 		},

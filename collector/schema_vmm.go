@@ -46,6 +46,16 @@ func vmmRows() []row[model.Guest] {
 			},
 		},
 		{
+			name: "virt_guest_vmm_exits_total", typ: counter, labels: []string{"reason"},
+			help: "Exits of the virtual machine's vCPUs that its hypervisor process had to handle, by KVM's reason: the dear ones.",
+			from: "source bpf: kvm_userspace_exit",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.VMMExits {
+					s.add(g.VMMExits[i].Count, g.VMMExits[i].Reason)
+				}
+			},
+		},
+		{
 			name: "virt_guest_kvm_events_total", typ: counter, labels: []string{"event"},
 			help: "What else KVM counts of the vCPUs: directed yields are vCPUs that spun for a lock whose holder was not running, reported preemptions those that the guest can know of. They differ by architecture.",
 			from: "libvirt vcpu.N.*, of KVM's statistics",

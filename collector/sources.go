@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"github.com/virt-exporter/virt_exporter/collector/source"
+	"github.com/virt-exporter/virt_exporter/collector/source/bpf"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe"
 	"github.com/virt-exporter/virt_exporter/collector/source/libvirt"
@@ -49,6 +50,9 @@ func openers() []opener {
 				Mounts: c.FSProbe.Mounts, Exclude: c.FSProbe.Exclude, ReadFiles: c.FSProbe.ReadFiles,
 				WriteDirs: c.FSProbe.WriteDirs, MaxMounts: c.FSProbe.MaxMounts,
 			})
+		}},
+		{sourceBPF, func(c Config) (source.Source, error) {
+			return bpf.New(bpf.Options{ProcFS: c.ProcFS, SysFS: c.SysFS, Mode: c.BPF.Mode, Without: c.BPF.Without})
 		}},
 	}
 }

@@ -21,10 +21,10 @@ const watchShare = 0.01
 // watchDeadline bounds a reading of the watch.
 const watchDeadline = 4 * time.Second
 
-// watched are the sources that are read: files of the kernel alone. Daemons are
+// watched are the sources that are read: files and maps of the kernel alone. Daemons are
 // not asked and mounts not touched without a scrape.
 func watched(source string) bool {
-	return source == sourceNode || source == sourceCgroup || source == sourceVMM
+	return source == sourceNode || source == sourceCgroup || source == sourceVMM || source == sourceBPF
 }
 
 // A watch rests so long at most where reading is dear, and after one that failed.
@@ -100,6 +100,7 @@ func (c *Collector) mergeWatched(v *visit) {
 	}
 	c.host.merge(views, time.Since(c.began))
 	c.judge(views)
+	c.tellInhabitants(views)
 }
 
 // remembered returns what the source read for the last scrape, while it is not at

@@ -43,6 +43,8 @@ func (o *options) check() error {
 		{"fsprobe.read-file", "", c.FSProbe.CheckReadFiles()},
 		{"fsprobe.write-dir", "", c.FSProbe.CheckWriteDirs()},
 		{"fsprobe.max-mounts", c.FSProbe.MaxMounts, checkLeast(c.FSProbe.MaxMounts, 1)},
+		{"bpf.mode", c.BPF.Mode, c.BPF.CheckMode()},
+		{"bpf.without", "", c.BPF.CheckWithout()},
 		{"vm-key", c.VMKey, checkVMKey(c.VMKey)},
 		{"web.max-requests", o.server.maxRequests, checkLeast(o.server.maxRequests, 0)},
 		{"web.telemetry-path", o.server.telemetryPath, checkTelemetryPath(o.server.telemetryPath)},

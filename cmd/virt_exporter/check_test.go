@@ -56,6 +56,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 		{"relative directory", "--fsprobe.write-dir=x/", `--fsprobe.write-dir=: "x/" is not an absolute path`},
 		{"excluded by no expression", "--fsprobe.exclude=(", "--fsprobe.exclude=(: error parsing regexp: missing closing ): `(`"},
 		{"no mounts", "--fsprobe.max-mounts=0", "--fsprobe.max-mounts=0: must be 1 or more"},
+		{"no such mode", "--bpf.mode=fast", `--bpf.mode=fast: there is no mode "fast": want one of full, sampled`},
+		{"no such program", "--bpf.without=nope", `--bpf.without=: there is no program "nope": want one of ` + strings.Join(collector.BPFPrograms(), ", ")},
 		{"no guests", "--limit.guests=0", "--limit.guests=0: must be 1 or more"},
 		{"fewer than no files", "--limit.open-files=-1", "--limit.open-files=-1: must be 0 or more"},
 		{"machine key", "--vm-key=server-1", "--vm-key=server-1: not the UUID of a machine"},

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -63,6 +64,10 @@ func addCollectorFlags(app *kingpin.Application, cfg *collector.Config) func() {
 		Default(cfg.Libvirt.Timeout.String()).DurationVar(&cfg.Libvirt.Timeout)
 
 	addProbeFlags(app, &cfg.FSProbe)
+	app.Flag("bpf.mode", "How programs in the kernel measure waits for a CPU: full sees each switch of threads, sampled looks 99 times a second and costs next to nothing.").
+		Default(cfg.BPF.Mode).PlaceHolder("full|sampled").StringVar(&cfg.BPF.Mode)
+	app.Flag("bpf.without", "Program that is not loaded into the kernel: "+strings.Join(collector.BPFPrograms(), ", ")+". Repeatable.").
+		PlaceHolder("PROGRAM").StringsVar(&cfg.BPF.Without)
 
 	enabled := make(map[string]*bool)
 	for _, name := range collector.SourceNames() {

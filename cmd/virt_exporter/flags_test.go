@@ -44,6 +44,9 @@ func TestFlagsFillTheConfig(t *testing.T) {
 				ReadFiles: []string{"/data/f"}, WriteDirs: []string{"/data/d"}, MaxMounts: 4,
 			}
 		}},
+		{"programs in the kernel", []string{"--bpf.mode=sampled", "--bpf.without=block", "--bpf.without=fuse"}, func(c *collector.Config) {
+			c.BPF = collector.BPF{Mode: "sampled", Without: []string{"block", "fuse"}}
+		}},
 		{"machine key", []string{"--vm-key=k"}, func(c *collector.Config) { c.VMKey = "k" }},
 	}
 	for _, tt := range tests {
@@ -72,9 +75,10 @@ func TestDefaultsAreThoseOfTheReadme(t *testing.T) {
 	}
 	want := collector.Config{
 		ProcFS: "/proc", SysFS: "/sys", RootFS: "/", MaxGuests: 20000, MaxCulprits: 5,
-		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true, "fsprobe": true},
+		Sources: map[string]bool{"cgroup": true, "node": true, "vmm": true, "libvirt": true, "fsprobe": true, "bpf": true},
 		Libvirt: collector.Libvirt{Timeout: 5 * time.Second},
 		FSProbe: collector.FSProbe{Interval: time.Minute, Timeout: 10 * time.Second, MaxMounts: 32},
+		BPF:     collector.BPF{Mode: "full"},
 	}
 	if diff := cmp.Diff(want, opts.collector); diff != "" {
 		t.Errorf("collector (-want +got):\n%s", diff)

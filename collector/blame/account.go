@@ -13,8 +13,9 @@ import (
 // never lost: culprits beyond the number that is named are added up as others.
 type account struct {
 	parts   []part
-	unnamed []part // culprits without a place, what they did lately; at most mostUnnamed
-	most    int    // culprits that are named
+	unnamed []part       // culprits without a place, what they did lately; at most mostUnnamed
+	most    int          // culprits that are named
+	method  model.Method // how they are found; estimated if empty
 
 	// exposures counts what was exposed. A series must have been seen at 0 before it
 	// grows, or Prometheus does not see it grow: what a new part would have until
@@ -141,7 +142,9 @@ func (a *account) least(now time.Duration) *part {
 }
 
 func (p *part) decay(now time.Duration) {
-	p.recent *= math.Exp2(-max(now-p.at, 0).Minutes() / halfLife.Minutes())
+	if now > p.at {
+		p.recent *= math.Exp2(-(now - p.at).Minutes() / halfLife.Minutes())
+	}
 	p.at = now
 }
 
@@ -151,9 +154,10 @@ func (a *account) append(dst []model.Stolen) []model.Stolen {
 	slices.SortStableFunc(a.parts, func(x, y part) int {
 		return cmp.Or(cmp.Compare(x.cause, y.cause), cmp.Compare(x.culprit, y.culprit))
 	})
+	method := cmp.Or(a.method, model.Estimated)
 	for i := range a.parts {
 		p := &a.parts[i]
-		dst = append(dst, model.Stolen{Cause: p.cause, Culprit: p.culprit, Method: model.Estimated, Seconds: p.seconds})
+		dst = append(dst, model.Stolen{Cause: p.cause, Culprit: p.culprit, Method: method, Seconds: p.seconds})
 	}
 	return dst
 }

@@ -10,7 +10,8 @@ import (
 // quotas explain, is told apart into its own threads, this machine's own steal, and
 // those who ran meanwhile where it may run. Of them only those are named who took
 // more than their share: see cpu_victim.go for the rules, and cpu_share.go for what
-// a share is.
+// a share is. Guests whose waits are measured take part in all of it but are given
+// what was measured.
 //
 // It counts in rates. An interval goes from the start of the current window to now,
 // or from the start of the one before while the current one is shorter than window:
@@ -83,7 +84,11 @@ func (r *cpuRing) estimate(now time.Duration) {
 	r.runs.spread(r.root, r.here, r.cpus)
 	r.suspect(closing)
 	for _, g := range r.victims {
-		r.blame(g, now)
+		if g.measured != nil {
+			r.contend(g) // whom it meets is still asked for others' sake
+		} else {
+			r.blame(g, now)
+		}
 	}
 	if closing {
 		r.sample(now)

@@ -30,6 +30,9 @@ type group struct {
 	accounted          bool
 	accountedRest      float64
 	account            account
+	returned           bool      // it was measured before: its account begins at 0
+	throttledBefore    float64   // … and these seconds of its quotas are of then
+	measured           *measured // nil while its waits are estimated
 	out                []model.Stolen
 	fresh              bool    // cannot be compared with an earlier reading
 	stale              bool    // compared with a reading that is older than that of others
@@ -158,25 +161,48 @@ func (g *group) sample(n uint64) {
 	}
 }
 
-// begin starts the account anew, with nothing explained.
+// begin starts the account anew, with nothing explained. Where the same seconds were
+// put on others as measured, it starts at 0.
 func (g *group) begin(now time.Duration, most int, exposures *uint64) {
 	g.account.most, g.account.exposures = most, exposures
-	g.account.parts = append(g.account.parts[:0], part{cause: model.CauseUnexplained, seconds: g.rest, at: now})
-	g.accounted, g.accountedRest = true, g.rest
+	unexplained := g.rest
+	g.throttledBefore = 0
+	if g.returned {
+		unexplained, g.throttledBefore = 0, g.throttle
+	}
+	g.account.parts = append(g.account.parts[:0], part{cause: model.CauseUnexplained, seconds: unexplained, at: now})
+	g.accounted, g.accountedRest, g.returned = true, g.rest, false
 }
 
 // show gives a guest what its account says.
 func (g *group) show() {
 	g.out = g.out[:0]
-	for _, part := range g.reading.CPU.StealBy {
-		if part.Cause == model.CauseThrottle {
-			g.out = append(g.out, part)
-		}
+	if g.measured != nil {
+		g.out = g.measured.account.append(g.out)
+	} else {
+		g.out = g.account.append(g.throttled(g.out))
 	}
-	g.out = g.account.append(g.out)
 	g.reading.Blame.Steal = g.out
 	if g.entitled > 0 {
 		g.reading.Blame.EntitledCPUs = model.Some(g.entitled)
 	}
 	g.reading = nil
+}
+
+// throttled appends what its quotas held the guest.
+func (g *group) throttled(dst []model.Stolen) []model.Stolen {
+	if g.throttle < g.throttledBefore {
+		g.throttledBefore = 0 // it began anew
+	}
+	before := g.throttledBefore
+	for _, part := range g.reading.CPU.StealBy {
+		if part.Cause != model.CauseThrottle {
+			continue
+		}
+		of := min(before, part.Seconds)
+		before -= of
+		part.Seconds -= of
+		dst = append(dst, part)
+	}
+	return dst
 }

@@ -114,11 +114,16 @@ func (r *cpuRing) meetGuest(now time.Duration, m *model.Guest) {
 	throttle, rest, ok := waits(&m.CPU)
 	r.note(&g.throttle, throttle)
 	r.note(&g.rest, rest)
-	if !ok {
+	isMeasured := r.meetMeasured(g, now, &m.CPU)
+	if !ok && (!isMeasured || math.IsNaN(number(m.CPU.Steal))) {
 		return
 	}
 	g.reading = m
 	r.victims = append(r.victims, g)
+	if isMeasured {
+		g.measured.update(r, now, g.label, &m.CPU)
+		return
+	}
 	if !g.accounted || g.rest < g.accountedRest {
 		g.begin(now, r.most, r.exposures)
 	}

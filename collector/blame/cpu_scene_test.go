@@ -41,6 +41,7 @@ type stage struct {
 	rest         float64 // CPUs used by nobody on the scene
 	step         time.Duration
 	players      []player
+	measured     string // the guest whose waits are measured
 
 	ring   cpuRing
 	now    time.Duration
@@ -128,6 +129,9 @@ func (s *stage) update() {
 		}
 		if p.limit > 0 {
 			g.CPU.LimitCores = model.Some(p.limit)
+		}
+		if p.name == s.measured {
+			g.CPU.Waits = []model.Stolen{{Cause: model.CauseKernel, Method: model.Measured}}
 		}
 		s.guests = append(s.guests, g)
 	}

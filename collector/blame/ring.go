@@ -6,7 +6,7 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// Ring estimates from reading to reading who kept whom waiting. It remembers ten
+// Ring finds out from reading to reading who kept whom waiting. It remembers ten
 // minutes, of guests that are gone too. It is not safe for concurrent use.
 type Ring struct {
 	cpu    cpuRing

@@ -15,6 +15,10 @@ type CPU struct {
 
 	StealLatency *Histogram // single waits; nil where nobody measures them
 
+	// Waits says who ran while it waited, as MeasuredGuest.Waits does: nil where nobody
+	// measures that. It is not exposed: Blame.Steal is made of it.
+	Waits []Stolen
+
 	// Throttled is the time that quotas held the guest, its own and those of
 	// the cgroups above it, as the kernel counts it per CPU queue: it is not
 	// in thread-seconds and must not be subtracted from Steal.
@@ -61,6 +65,7 @@ const (
 	CauseNeighbour   Cause = "neighbour"   // another guest, which the culprit names
 	CauseSelf        Cause = "self"        // its own other threads, its helpers, the guests inside or around it
 	CauseSystem      Cause = "system"      // a service or slice of the host, which the culprit names
+	CauseKernel      Cause = "kernel"      // the kernel's own threads
 	CauseHypervisor  Cause = "hypervisor"  // this machine's own CPU was taken away
 	CauseThrottle    Cause = "throttle"    // a quota on it or above it
 	CauseWakeup      Cause = "wakeup"      // no CPU was busy with others: one had to be woken or found

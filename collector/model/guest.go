@@ -48,6 +48,7 @@ type Guest struct {
 	VMM       VMM
 	HaltPoll  HaltPoll
 	Exits     []Exits
+	VMMExits  []Exits // of Exits those that the hypervisor's process had to handle, counted in another way
 	KVMEvents []KVMEvent
 	Disks     []Disk
 	Shares    []Share
@@ -59,6 +60,9 @@ type Guest struct {
 
 	// Blame is filled in where readings are merged.
 	Blame Blame
+
+	// Threads run it; of virtual machines only, and not exposed.
+	Threads Threads
 
 	// Within is the path of the cgroup in which its processes run, for finding
 	// the guest around it. It is not exposed.

@@ -23,6 +23,7 @@ type DeviceIO struct {
 type Operations struct {
 	Requests, Bytes Opt
 	Seconds         Opt
+	DeviceSeconds   Opt        // of Seconds, what the device took, without the scheduler's queue
 	Latency         *Histogram // nil where nobody measures it
 }
 

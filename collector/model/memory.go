@@ -14,6 +14,10 @@ type Memory struct {
 
 	Events MemoryEvents
 
+	// Seconds in which its tasks reclaimed memory themselves: for its own limit or one
+	// above it, and because the machine was short.
+	ReclaimOwnLimit, ReclaimHost Opt
+
 	// Of virtual machines only.
 	Balloon        Opt // what the guest has now
 	BalloonMaximum Opt // what it was configured with

@@ -13,6 +13,11 @@ type Mount struct {
 	Tag         string // by which the host gives it; empty where there is none
 	Options     string // of cache, msize, trans, dax, version and access those that are set
 	VMKey       string // of the machine, filled in where readings are merged
+	Device      uint64 // of the superblock: major<<20 | minor; 0 where that is not known
+
+	// Requests are those of real work, by opcode. They are filled in where readings
+	// are merged.
+	Requests []MountRequests
 
 	Probes []Probe // by operation and reference
 
@@ -27,6 +32,12 @@ type Mount struct {
 	LastSuccess Opt           // end of the last cycle with a pair, seconds since the epoch
 	Interval    Opt           // from one cycle that measures to the next, in seconds, as costs allow; absent where it lets nobody in
 	ProbeCPU    Opt           // seconds that the helper process used
+}
+
+// MountRequests are the requests of one kind that a mount sent to who serves it.
+type MountRequests struct {
+	Opcode  string // getattr, lookup, read, …
+	Latency *Histogram
 }
 
 // Probe is what probing a mount with one operation, against one reference, has

@@ -13,6 +13,11 @@ type Reading struct {
 	Mounts      []Mount
 	ShareProbes []ShareProbe
 
+	// From programs of ours in the kernel.
+	Measured []MeasuredGuest
+	Requests []Requests
+	Programs []Program
+
 	// Dropped counts guests left out, by reason, and Collisions the names that
 	// were given twice, since the exporter's start.
 	Dropped    map[string]uint64
@@ -39,6 +44,8 @@ const (
 	NotSupported  Reason = "not_supported"
 	NotConfigured Reason = "not_configured"
 	NoDaemon      Reason = "no_daemon"
+	NoBTF         Reason = "no_btf"  // the kernel does not describe its types
+	Refused       Reason = "refused" // by the kernel's verifier, or by a rule of this machine
 
 	ForeignPIDNamespace Reason = "pid_namespace"
 )

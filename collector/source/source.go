@@ -41,6 +41,16 @@ type Listener interface {
 type Surroundings struct {
 	Containers map[string]model.Name // by the path of their cgroup
 	Shared     []string              // directories of this host that are given to virtual machines, each once
+	Guests     []Guest               // of this host; those around others stand anywhere
+	Units      []model.Unit          // cgroups of the host that are no guest's
+}
+
+// Guest is one of this host.
+type Guest struct {
+	model.Name
+	Cgroup  string // path of its own cgroup, from the hierarchy's root; empty where it has none
+	Parent  string // Name.String of the guest around it
+	Threads model.Threads
 }
 
 // Unavailable says that this host does not have what a source reads: a state

@@ -6,6 +6,7 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/blame"
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
 // cpuState is what must be remembered of a guest's CPU time.
@@ -29,7 +30,7 @@ type cpuState struct {
 	allowed  model.CPUSet // of the vCPUs of a virtual machine
 
 	split     blame.Split
-	coverage  coverage
+	coverage  source.Coverage
 	throttled throttleSource
 }
 
@@ -150,7 +151,7 @@ func (s *Source) addSteal(g *guest, m *model.CPU) {
 	m.Run, m.Steal = nanoseconds(g.cpu.run), nanoseconds(g.cpu.wait)
 	m.StealBy = g.cpu.split.Append(m.StealBy, g.cpu.throttled != throttleUnknown)
 	if usage, ok := m.Usage.Get(); ok {
-		m.StealCoverage = g.cpu.coverage.update(s.now, float64(g.cpu.run)/1e9, usage)
+		m.StealCoverage = g.cpu.coverage.Update(s.now, float64(g.cpu.run)/1e9, usage)
 	}
 }
 

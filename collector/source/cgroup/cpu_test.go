@@ -57,15 +57,6 @@ func TestThrottlingCountsTheLevelsAbove(t *testing.T) {
 	})
 }
 
-func TestCoverageComparesWhatWasSeenWithWhatWasCharged(t *testing.T) {
-	var c coverage
-	if _, ok := c.update(time.Second, 1, 1).Get(); ok {
-		t.Error("coverage of nothing is not absent")
-	}
-	want(t, "coverage", c.update(11*time.Second, 2, 5), 0.25)
-	want(t, "coverage is never over 1", c.update(time.Hour, 100, 50), 1)
-}
-
 func TestLimitsAreTheSmallestOverTheLevels(t *testing.T) {
 	f := newFake(t)
 	path := "/kubepods/burstable/pod1d1f1a4c-21a4-4c54-a2dc-0c1b36eb3cb8/" + id("ee")

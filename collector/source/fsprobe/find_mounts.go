@@ -3,6 +3,7 @@ package fsprobe
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -86,4 +87,17 @@ func keepMount(m kernel.Mount) kernel.Mount {
 		Mountpoint: strings.Clone(m.Mountpoint), Options: strings.Clone(m.Options),
 		FSType: strings.Clone(m.FSType), Source: strings.Clone(m.Source),
 	}
+}
+
+// superblock returns MAJOR:MINOR of mountinfo as the kernel keeps it in s_dev, 0 for
+// what is no device.
+func superblock(device string) uint64 {
+	const minorBits = 20
+	text, rest, _ := strings.Cut(device, ":")
+	major, err1 := strconv.ParseUint(text, 10, 32-minorBits)
+	minor, err2 := strconv.ParseUint(rest, 10, minorBits)
+	if err1 != nil || err2 != nil {
+		return 0
+	}
+	return major<<minorBits | minor
 }

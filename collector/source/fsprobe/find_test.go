@@ -238,3 +238,14 @@ func TestSubmountHasNoTag(t *testing.T) {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 }
+
+func TestADeviceIsNumberedAsTheKernelDoes(t *testing.T) {
+	for device, want := range map[string]uint64{
+		"0:39": 39, "254:1": 254<<20 | 1, "4095:1048575": 1<<32 - 1,
+		"": 0, "39": 0, "4096:0": 0, "0:1048576": 0, "a:b": 0, "-1:1": 0,
+	} {
+		if got := superblock(device); got != want {
+			t.Errorf("%q is %d, want %d", device, got, want)
+		}
+	}
+}

@@ -101,6 +101,7 @@ func (t *target) show(now time.Time) model.Mount {
 		Name: t.Name, Mountpoint: t.path,
 		FSType: t.found.id.FSType, Passthrough: t.found.id.Kind, Source: t.found.id.Source,
 		Tag: t.found.id.Tag, Options: t.found.id.Options,
+		Device: superblock(t.found.mount.Device),
 	}
 	if !t.probed {
 		return m

@@ -87,6 +87,9 @@ func counters(r model.Reading) map[string]float64 {
 	for i := range r.Guests {
 		visit(r.Guests[i].Name.String()).walk("Guest", reflect.ValueOf(r.Guests[i]))
 	}
+	for i := range r.Measured {
+		visit("measured "+r.Measured[i].Name.String()).walk("Measured", reflect.ValueOf(r.Measured[i]))
+	}
 	for i := range r.Mounts {
 		m := &r.Mounts[i]
 		visit("mount "+m.String()+m.Mountpoint).walk("Mount", reflect.ValueOf(*m))

@@ -10,7 +10,8 @@
 // serves another becomes a part of it (helper.go), with the socket by which it is
 // known (sockets.go). Then every machine is read (machine.go): its processes
 // (process.go), their threads (thread.go), the daemons of its shares (share.go,
-// files.go), and its memory. What must survive from one reading to the next is in
+// files.go), and its memory. By which numbers the kernel knows a machine's threads
+// is said for those who ask the kernel itself (pidns.go). What must survive from one reading to the next is in
 // machine, process, thread and served.
 //
 // vCPU threads are known by the name that the hypervisor gives them and, where

@@ -103,11 +103,13 @@ func (s *Source) readHost() {
 	s.lookAround()
 }
 
-// lookAround finds out whether the host's processes are seen. Process 2 of every
-// host is kthreadd: who sees another, or none, sees a part.
+// lookAround finds out whether the host's processes are seen, and by the kernel's
+// own numbers. Process 2 of every host is kthreadd: who sees another, or none, sees
+// a part.
 func (s *Source) lookAround() {
 	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, 2, "comm")
 	s.seesAll = err == nil && string(b) == "kthreadd\n"
+	s.kernelPIDs = s.numbersAsKernel()
 	_, _, err = s.files.Links(s.opts.ProcFS, "/1")
 	switch {
 	case s.seesAll:

@@ -16,6 +16,7 @@ func (s *Source) show(m *machine) {
 	showCPU(m, &g.CPU)
 	showParts(m, &g.VMM)
 	s.showShares(m)
+	s.showThreads(m, &g.Threads)
 	g.IODelay = model.Opt{}
 	if s.delayacct {
 		g.IODelay = model.Some(float64(m.delay) * tick.Seconds())

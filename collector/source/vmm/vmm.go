@@ -46,18 +46,19 @@ type Source struct {
 	dropped    map[string]uint64
 	collisions uint64
 
-	gen       uint64
-	now       time.Duration
-	scannedAt time.Duration  // the last scan that was whole; 0 for none
-	waiting   bool           // a machine found no room
-	turn      int            // spreads what is looked at now and then
-	next      *machine       // with which the next reading begins: a deadline is fair
-	tenants   map[tenant]int // machines of each
-	seesAll   bool           // all processes of the host can be seen
-	realProc  bool           // Options.ProcFS is the kernel's own
-	ownPIDs   bool           // and numbers threads as they are numbered for us
-	delayacct bool           // the kernel accounts delays on block I/O
-	delayAt   time.Duration
+	gen        uint64
+	now        time.Duration
+	scannedAt  time.Duration  // the last scan that was whole; 0 for none
+	waiting    bool           // a machine found no room
+	turn       int            // spreads what is looked at now and then
+	next       *machine       // with which the next reading begins: a deadline is fair
+	tenants    map[tenant]int // machines of each
+	seesAll    bool           // all processes of the host can be seen
+	realProc   bool           // Options.ProcFS is the kernel's own
+	ownPIDs    bool           // and numbers threads as they are numbered for us
+	kernelPIDs bool           // Options.ProcFS numbers threads as the kernel does
+	delayacct  bool           // the kernel accounts delays on block I/O
+	delayAt    time.Duration
 
 	// Of one reading.
 	problems source.Problems

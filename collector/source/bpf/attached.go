@@ -1,0 +1,57 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// attached is an object whose programs are all attached to tracepoints.
+type attached struct {
+	objects *ebpf.Collection
+	links   []link.Link
+}
+
+// attach attaches all programs of the object.
+func (a *attached) attach() error {
+	for name, p := range a.objects.Programs {
+		l, err := link.AttachTracing(link.TracingOptions{Program: p})
+		if err != nil {
+			return fmt.Errorf("attaching %s: %w", name, err)
+		}
+		a.links = append(a.links, l)
+	}
+	return nil
+}
+
+// lost reads variables of the object, each of which counts what was lost for the
+// reason that is its name.
+func (a *attached) lost(to []model.Lost, reasons ...string) []model.Lost {
+	for _, reason := range reasons {
+		var n uint64
+		lost := model.Lost{Reason: reason}
+		if a.objects.Variables[reason].Get(&n) == nil {
+			lost.Count = model.Some(float64(n))
+		}
+		to = append(to, lost)
+	}
+	return to
+}
+
+// detach takes the object out of the kernel.
+func (a *attached) detach() error {
+	var errs []error
+	for _, l := range a.links {
+		errs = append(errs, l.Close())
+	}
+	a.links = nil
+	if a.objects != nil {
+		a.objects.Close()
+		a.objects = nil
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * How long threads waited for a CPU, and who ran meanwhile.
+ *
+ * When a thread is about to run, the kernel has not yet booked its wait: it is the
+ * clock of the CPU's queue less sched_info.last_queued, the very number that it will
+ * add to run_delay. So one program at sched_switch suffices. A wait that was moved to
+ * another queue is booked at that moment: this program sees its last part only.
+ *
+ * Who ran is remembered for each CPU at three grains: the last slices as they were,
+ * neighbours of one slot merged; blocks of 4 ms with what each slot ran in them; and
+ * blocks of 64 ms. A wait is split by the first, what is older by the next; only in
+ * the oldest block that it touches it is split by shares.
+ */
+#include "hist.h"
+#include "task.h"
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct rq {
+	u64 clock;
+	u64 prev_steal_time_rq;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+	u64 throttled_clock_self_time; /* since Linux 6.6 */
+	u64 throttled_clock_pelt_time; /* since Linux 5.17 */
+};
+
+struct cfs_rq___old {
+	u64 throttled_clock_task_time;
+};
+
+#pragma clang attribute pop
+
+#define SLICES 32
+#define BLOCKS 32
+#define PAIRS 16
+#define CACHE 64
+#define HELD 256
+#define CHANGES 4
+
+#define BLOCK_NS (4ULL << 20)  /* about 4 ms */
+#define GREAT_NS (64ULL << 20) /* about 67 ms */
+#define LEAST_STOLEN 20000     /* ns; less is added to the next */
+
+/* Set before loading. */
+const volatile u32 slot_bits = 9;   /* there are 1 << slot_bits slots */
+const volatile u32 shard_mask = 15; /* CPUs share what they count into */
+
+u32 generation; /* changes with each change of places */
+
+struct slice {
+	u64 end;
+	u64 slot;
+};
+
+struct block {
+	u64 start, end;
+	u64 ns[PAIRS];
+	u16 slot[PAIRS];
+	u32 used;
+	u32 pad;
+};
+
+struct cached {
+	u64 key;
+	u32 place;
+	u32 pad;
+};
+
+/* A queue whose quota has held it: how long, as of the times when that was seen to
+ * have grown. */
+struct held {
+	u64 key;
+	u64 total;
+	u64 at[CHANGES];     /* when it was seen */
+	u64 before[CHANGES]; /* the total before */
+	u32 next;
+	u32 pad;
+};
+
+struct cpu {
+	u64 clock;  /* of the last switch */
+	u64 stolen; /* of this machine's CPU, as of then */
+	u32 running; /* the place of who runs */
+	u32 slice;   /* the newest of slices */
+	u32 block;   /* the newest of blocks */
+	u32 great;   /* the newest of greats */
+	struct slice slices[SLICES];
+	struct block blocks[BLOCKS];
+	struct block greats[BLOCKS];
+	struct cached cache[CACHE];   /* places of cgroups */
+	struct cached threads[CACHE]; /* … and of threads */
+};
+
+struct waits {
+	u64 buckets[BUCKETS];
+	u64 ns;
+	u64 pad[7]; /* no two on one cache line */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu);
+} cpus SEC(".maps");
+
+/* Queues that quotas have held, by the number of the cgroup. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, HELD);
+	__type(key, u32);
+	__type(value, struct held);
+} helds SEC(".maps");
+
+/* Waits by shard and slot. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct waits);
+} waited SEC(".maps");
+
+/* Nanoseconds by who waited and who ran meanwhile. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} blamed SEC(".maps");
+
+static __always_inline void blame(u32 victim, u32 slot, u64 ns)
+{
+	u32 at = (victim << slot_bits) | slot;
+	u64 *total = bpf_map_lookup_elem(&blamed, &at);
+	if (total)
+		__sync_fetch_and_add(total, ns);
+}
+
+/* place_of returns the place of a thread. What was found of a cgroup, and of a thread
+ * that may have a place of its own, is kept for each CPU. */
+static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
+{
+	struct cgroup_subsys_state *css = cpu_css(task);
+	u64 serial = css->serial_nr;
+	u64 key = serial + ((u64)generation << 40) + 1;
+	struct cached *kept = &c->cache[serial % CACHE];
+
+	if (kept->key != key) {
+		kept->place = find_place(css);
+		kept->key = key;
+	}
+	u32 place = kept->place;
+	if (!(place & PLACE_THREADS))
+		return narrow(place, task);
+
+	u32 pid = task->pid;
+	key = ((u64)generation << 32) + pid + 1;
+	kept = &c->threads[pid % CACHE];
+	if (kept->key != key) {
+		kept->place = narrow(place, task);
+		kept->key = key;
+	}
+	return kept->place;
+}
+
+/* put adds what a slot ran to a block, if it has room for one more slot. */
+static __always_inline bool put(struct block *b, u32 slot, u64 ns)
+{
+	for (u32 i = 0; i < PAIRS; i++) {
+		if (i >= b->used) {
+			b->slot[i] = slot;
+			b->ns[i] = ns;
+			b->used = i + 1;
+			return 1;
+		}
+		if (b->slot[i] == slot) {
+			b->ns[i] += ns;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* fold adds a block that is complete to the great one. */
+static __noinline int fold(struct cpu *c)
+{
+	struct block *from = &c->blocks[c->block % BLOCKS];
+	struct block *to = &c->greats[c->great % BLOCKS];
+
+	if (!from->used)
+		return 0; /* the first */
+	if (!to->used || to->end - to->start >= GREAT_NS) {
+		c->great++;
+		to = &c->greats[c->great % BLOCKS];
+		to->start = from->start;
+		to->used = 0;
+	}
+	to->end = from->end;
+	for (u32 i = 0; i < PAIRS; i++) {
+		if (i >= from->used)
+			break;
+		/* What has no room is not put on somebody else: see walk. */
+		put(to, from->slot[i], from->ns[i]);
+	}
+	return 0;
+}
+
+/* ran notes that a slot ran from start, the last moment that was noted, to end. */
+static __always_inline void ran(struct cpu *c, u32 slot, u64 start, u64 end)
+{
+	struct slice *newest = &c->slices[c->slice % SLICES];
+	struct block *b = &c->blocks[c->block % BLOCKS];
+
+	if (newest->slot != slot) {
+		c->slice++;
+		newest = &c->slices[c->slice % SLICES];
+		newest->slot = slot;
+	}
+	newest->end = end;
+
+	if (end - b->start >= BLOCK_NS || !put(b, slot, end - start)) {
+		fold(c);
+		c->block++;
+		b = &c->blocks[c->block % BLOCKS];
+		b->start = start;
+		b->used = 1;
+		b->slot[0] = slot;
+		b->ns[0] = end - start;
+	}
+	b->end = end;
+}
+
+/* walk splits the part of a wait from queued to until by blocks, and returns until
+ * when of it nothing was found. */
+static __noinline u64 walk(struct cpu *c, u32 victim, u64 queued, u64 until, u32 great)
+{
+	u32 newest = great ? c->great : c->block;
+
+	for (u32 i = 0; i < BLOCKS; i++) {
+		u32 at = (newest - i) % BLOCKS;
+		struct block *b = great ? &c->greats[at] : &c->blocks[at];
+		u64 start = b->start, length = b->end - start;
+		if (start >= until)
+			continue;
+		if (b->end <= queued || !length)
+			break;
+		u64 lo = start > queued ? start : queued;
+		u64 part = until - lo;
+		if (part > length)
+			part = length;
+		u64 found = 0;
+		for (u32 k = 0; k < PAIRS; k++) {
+			if (k >= b->used)
+				break;
+			u64 ns = b->ns[k] * part / length;
+			found += ns;
+			blame(victim, b->slot[k], ns);
+		}
+		if (found + 64 < until - lo)
+			blame(victim, SLOT_UNKNOWN, until - lo - found);
+		until = lo;
+		if (lo == queued)
+			break;
+	}
+	return until;
+}
+
+/* split says who ran while a thread waited from queued to now. */
+static __always_inline void split(struct cpu *c, u32 victim, u64 queued, u64 now)
+{
+	u64 until = now;
+
+	for (u32 i = 0; i < SLICES - 1; i++) {
+		struct slice *s = &c->slices[(c->slice - i) % SLICES];
+		u64 start = c->slices[(c->slice - i - 1) % SLICES].end;
+		barrier_var(start);
+		u64 lo = start > queued ? start : queued;
+		blame(victim, s->slot, until - lo);
+		until = lo;
+		if (lo == queued)
+			return;
+	}
+	until = walk(c, victim, queued, until, 0);
+	if (until > queued)
+		until = walk(c, victim, queued, until, 1);
+	if (until > queued)
+		blame(victim, SLOT_UNKNOWN, until - queued);
+}
+
+/* throttled returns how long quotas have held a queue, its own and those above it. */
+static __always_inline u64 throttled(struct cfs_rq *q)
+{
+	if (field_exists(q->throttled_clock_self_time))
+		return q->throttled_clock_self_time;
+	if (field_exists(q->throttled_clock_pelt_time))
+		return q->throttled_clock_pelt_time;
+	struct cfs_rq___old *old = (void *)q;
+	if (field_exists(old->throttled_clock_task_time))
+		return old->throttled_clock_task_time;
+	return 0;
+}
+
+#define NOT_KNOWN (~0ULL)
+
+/* held_of returns what is known of the queue of a cgroup; fresh says that it is new. */
+static __always_inline struct held *held_of(u64 serial, u64 total, bool *fresh)
+{
+	u32 first = serial % HELD, second = first ^ 1;
+	struct held *h = bpf_map_lookup_elem(&helds, &first);
+	if (!h || h->key == serial + 1)
+		return h;
+	struct held *other = bpf_map_lookup_elem(&helds, &second);
+	if (!other || other->key == serial + 1)
+		return other;
+	if (!other->key) /* two places to look at are enough */
+		h = other;
+	h->key = serial + 1;
+	h->total = total;
+	for (u32 i = 0; i < CHANGES; i++)
+		h->at[i] = 0;
+	*fresh = 1;
+	return h;
+}
+
+/* held returns for how much of a wait that began at queued a quota held the queue. */
+static __always_inline u64 held(u64 serial, u64 total, u64 queued, u64 now)
+{
+	bool fresh = 0;
+	struct held *h = held_of(serial, total, &fresh);
+	u64 since = total;
+
+	if (!h || fresh)
+		return NOT_KNOWN;
+	if (h->total != total) {
+		u32 i = h->next++ % CHANGES;
+		h->at[i] = now;
+		h->before[i] = h->total;
+		h->total = total;
+	}
+	for (u32 i = 0; i < CHANGES; i++)
+		if (h->at[i] > queued && h->before[i] < since)
+			since = h->before[i];
+	return total - since;
+}
+
+SEC("tp_btf/sched_switch")
+int sched_switch(u64 *ctx)
+{
+	struct task_struct *prev = PTR(struct task_struct, ctx, 1);
+	struct task_struct *next = PTR(struct task_struct, ctx, 2);
+	u32 zero = 0;
+	struct cpu *c = bpf_map_lookup_elem(&cpus, &zero);
+	if (!c)
+		return 0;
+
+	bool idle = !next->pid; /* its queue says nothing */
+	struct rq *rq = idle ? prev->se.cfs_rq->rq : next->se.cfs_rq->rq;
+	u64 now = rq->clock, start = c->clock;
+	u64 stolen = field_exists(rq->prev_steal_time_rq) ? rq->prev_steal_time_rq : 0;
+
+	if (start && now > start) {
+		u64 taken = stolen - c->stolen, until = now;
+		if (taken >= LEAST_STOLEN) {
+			if (taken > now - start)
+				taken = now - start;
+			until -= taken;
+			c->stolen = stolen;
+		}
+		if (until > start)
+			ran(c, c->running & PLACE_SLOT, start, until);
+		if (until < now)
+			ran(c, SLOT_HYPERVISOR, until, now);
+	}
+	if (!start) { /* nobody knows what was before */
+		struct slice *first = &c->slices[c->slice % SLICES];
+		first->slot = SLOT_UNKNOWN;
+		first->end = now;
+		c->stolen = stolen;
+	}
+	c->clock = now;
+	u32 place = idle ? SLOT_IDLE : place_of(c, next);
+	c->running = place;
+
+	u64 queued = next->sched_info.last_queued;
+	if (!(place & PLACE_VICTIM) || !queued || queued >= now)
+		return 0;
+
+	u32 slot = place & PLACE_SLOT;
+	u32 at = ((bpf_get_smp_processor_id() & shard_mask) << slot_bits) | slot;
+	struct waits *w = bpf_map_lookup_elem(&waited, &at);
+	if (!w)
+		return 0;
+	__sync_fetch_and_add(&w->buckets[bucket(now - queued)], 1);
+	__sync_fetch_and_add(&w->ns, now - queued);
+
+	u64 total = throttled(next->se.cfs_rq);
+	if (total) {
+		u64 ns = held(cpu_css(next)->serial_nr, total, queued, now);
+		if (ns == NOT_KNOWN) {
+			blame(slot, SLOT_UNKNOWN, now - queued);
+			return 0;
+		}
+		if (ns) {
+			if (ns > now - queued)
+				ns = now - queued;
+			blame(slot, SLOT_THROTTLE, ns);
+			queued += ns; /* a quota holds first, then the thread has to wait its turn */
+			if (queued >= now)
+				return 0;
+		}
+	}
+	split(c, slot, queued, now);
+	return 0;
+}

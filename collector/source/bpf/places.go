@@ -1,0 +1,371 @@
+package bpf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
+)
+
+// What a place says besides the slot: see c/slots.h.
+const (
+	placeVictim  = 1 << 16
+	placeThreads = 1 << 17
+	placeRoot    = 1 << 18
+)
+
+// places says who has which slot, and tells the kernel which cgroups and threads are
+// whose.
+type places struct {
+	procfs      string
+	hierarchies hierarchies
+	threads     *ebpf.Map
+	threaded    map[uint32]uint32 // what is in that map
+
+	slots    slots
+	guests   map[model.Name]*guest
+	byLabel  map[string]*guest
+	units    map[string]*owner // by name
+	homes    map[int32]string  // cgroup of each process of a virtual machine, in the hierarchy of the CPU controller
+	placed   bool              // guests have been placed once
+	changed  func() error      // what the programs keep of places is not true any more
+	unplaced uint64            // guests that found no slot
+}
+
+// kept is how long a guest that is not listed keeps its slots: a source that was late
+// once must not cost what was counted.
+const kept = time.Minute
+
+// mostPlaces and mostThreads bound the maps.
+const (
+	mostPlaces  = 16384
+	mostThreads = 16384
+)
+
+func newPlaces(opts Options) (*places, error) {
+	p := &places{
+		procfs: opts.ProcFS, hierarchies: findHierarchies(opts.SysFS),
+		slots:    newSlots(opts.Slots),
+		threaded: make(map[uint32]uint32), guests: make(map[model.Name]*guest), byLabel: make(map[string]*guest),
+		units: make(map[string]*owner), homes: make(map[int32]string),
+	}
+	for _, h := range p.hierarchies.all() {
+		m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "places", Type: ebpf.Hash, KeySize: 8, ValueSize: 4, MaxEntries: mostPlaces})
+		if err != nil {
+			p.close()
+			return nil, fmt.Errorf("making the map of places: %w", err)
+		}
+		h.places = m
+	}
+	m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "threads", Type: ebpf.Hash, KeySize: 4, ValueSize: 4, MaxEntries: mostThreads})
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("making the map of threads: %w", err)
+	}
+	p.threads = m
+	return p, nil
+}
+
+func (p *places) close() {
+	for _, h := range p.hierarchies.all() {
+		if h.places != nil {
+			_ = h.places.Close() // of a map there is nothing to lose
+		}
+	}
+	if p.threads != nil {
+		_ = p.threads.Close()
+	}
+}
+
+// put places the guests and units that are there now.
+func (p *places) put(now time.Duration, around source.Surroundings) error {
+	paths, threads := p.arrange(now, around)
+	wanted := make(map[*hierarchy]map[uint64]uint32)
+	for _, h := range p.hierarchies.all() {
+		wanted[h] = make(map[uint64]uint32, len(h.placed))
+		for path, place := range paths {
+			if id, ok := h.number(path); ok && len(wanted[h]) < mostPlaces {
+				wanted[h][id] = place
+			}
+		}
+	}
+	return p.tell(wanted, threads)
+}
+
+// arrange returns the place of each cgroup, by its path, and of each thread that has
+// one of its own.
+func (p *places) arrange(now time.Duration, around source.Surroundings) (paths map[string]uint32, threads map[uint32]uint32) {
+	p.meet(now, around)
+	paths, threads = map[string]uint32{"/": slotOther | placeRoot}, make(map[uint32]uint32)
+	for _, u := range around.Units {
+		if slot, ok := p.unit(u); ok {
+			paths[u.Path] = slot
+		}
+	}
+	p.each(func(g *guest) {
+		if g.about.Cgroup != "" {
+			paths[g.about.Cgroup] = g.place()
+		}
+		if n := len(g.about.Threads.Processes) + len(g.about.Threads.VCPUs); len(threads)+n <= mostThreads {
+			g.putThreads(threads)
+		}
+	})
+	p.house(paths)
+	return paths, threads
+}
+
+// place is that of the guest's cgroup.
+func (g *guest) place() uint32 {
+	if g.about.Kind == model.VM {
+		return uint32(g.helpers) | placeVictim | placeThreads
+	}
+	return uint32(g.slot) | placeVictim
+}
+
+// putThreads notes the threads of a virtual machine.
+func (g *guest) putThreads(threads map[uint32]uint32) {
+	for _, pid := range g.about.Threads.Processes {
+		threads[uint32(pid)] = uint32(g.helpers) | placeVictim
+	}
+	for _, tid := range g.about.Threads.VCPUs {
+		threads[uint32(tid)] = uint32(g.slot) | placeVictim
+	}
+}
+
+// meet takes who is there. Guests that are not listed any more keep their slots for a
+// while.
+func (p *places) meet(now time.Duration, around source.Surroundings) {
+	p.unplaced = 0
+	for i := range around.Guests {
+		about := &around.Guests[i]
+		g := p.guests[about.Name]
+		if g == nil {
+			if g = p.admit(about); g == nil {
+				p.unplaced++
+				continue
+			}
+		}
+		g.about, g.seenAt = *about, now
+	}
+	for name, g := range p.guests {
+		if now-g.seenAt > kept {
+			p.dismiss(now, name, g)
+		}
+	}
+	for _, g := range p.guests {
+		g.inner = g.inner[:0]
+	}
+	for _, g := range p.guests {
+		if g.around = p.byLabel[g.about.Parent]; g.around != nil {
+			g.around.inner = append(g.around.inner, g)
+		}
+	}
+	p.placed = true
+	p.retireUnits(now, around.Units)
+}
+
+// admit gives a new guest its slots; nil if there are none.
+func (p *places) admit(about *source.Guest) *guest {
+	g := &guest{about: *about, atStart: !p.placed}
+	g.owner = owner{cause: model.CauseNeighbour, culprit: about.String(), guest: g}
+	var ok bool
+	if g.slot, ok = p.slots.take(&g.owner); !ok {
+		return nil
+	}
+	if about.Kind == model.VM {
+		if g.helpers, ok = p.slots.take(&g.owner); !ok {
+			p.slots.give(g.slot)
+			return nil
+		}
+	}
+	g.measured.Name = about.Name
+	p.guests[about.Name], p.byLabel[g.culprit] = g, g
+	return g
+}
+
+// dismiss takes a guest's slots from it.
+func (p *places) dismiss(now time.Duration, name model.Name, g *guest) {
+	g.gone, g.goneAt = true, now
+	p.slots.retire(now, g.slot)
+	if g.helpers != 0 {
+		p.slots.retire(now, g.helpers)
+	}
+	delete(p.guests, name)
+	delete(p.byLabel, g.culprit)
+}
+
+// each calls f for all guests, those that were seen last at the end: of two that have
+// one cgroup, under an old name and a new one, the new one is true.
+func (p *places) each(f func(*guest)) {
+	var newest time.Duration
+	for _, g := range p.guests {
+		newest = max(newest, g.seenAt)
+	}
+	for _, g := range p.guests {
+		if g.seenAt != newest {
+			f(g)
+		}
+	}
+	for _, g := range p.guests {
+		if g.seenAt == newest {
+			f(g)
+		}
+	}
+}
+
+// unit returns the place of a unit. Those that only hold others have none: what runs
+// in them directly is the next one's above.
+func (p *places) unit(u model.Unit) (uint32, bool) {
+	if u.Name == "" {
+		return 0, false
+	}
+	o := p.units[u.Name]
+	if o == nil {
+		o = &owner{cause: model.CauseSystem, culprit: u.Name}
+		if _, ok := p.slots.take(o); !ok {
+			return 0, false
+		}
+		p.units[u.Name] = o
+	}
+	place := uint32(p.slots.of(o))
+	if u.Path == "/" {
+		place |= placeRoot
+	}
+	return place, true
+}
+
+// retireUnits takes the slots of units that are gone.
+func (p *places) retireUnits(now time.Duration, units []model.Unit) {
+	there := make(map[string]bool, len(units))
+	for i := range units {
+		there[units[i].Name] = true
+	}
+	for name, o := range p.units {
+		if !there[name] {
+			o.gone, o.goneAt = true, now
+			p.slots.retire(now, p.slots.of(o))
+			delete(p.units, name)
+		}
+	}
+}
+
+// house marks where processes of virtual machines run: their cgroup may be another's,
+// a session's for one, and there the threads tell who is who.
+func (p *places) house(paths map[string]uint32) {
+	seen := make(map[int32]bool, len(p.homes))
+	for _, g := range p.guests {
+		for _, pid := range g.about.Threads.Processes {
+			seen[pid] = true
+			home, known := p.homes[pid]
+			if !known {
+				home = p.cgroupOf(pid)
+				p.homes[pid] = home
+			}
+			if home == "" || (g.about.Cgroup != "" && below(home, g.about.Cgroup)) {
+				continue
+			}
+			place, ok := covering(paths, home)
+			if !ok {
+				place = slotOther
+			}
+			paths[home] = place | placeThreads
+		}
+	}
+	for pid := range p.homes {
+		if !seen[pid] {
+			delete(p.homes, pid)
+		}
+	}
+}
+
+// covering returns the place of the cgroup at path, or of the nearest above it.
+func covering(paths map[string]uint32, path string) (uint32, bool) {
+	for {
+		if place, ok := paths[path]; ok {
+			return place, true
+		}
+		if path == "/" || path == "." {
+			return 0, false
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// below reports whether the cgroup at path is dir or lies below it.
+func below(path, dir string) bool {
+	return len(path) >= len(dir) && path[:len(dir)] == dir && (len(path) == len(dir) || path[len(dir)] == '/' || dir == "/")
+}
+
+// cgroupOf returns the path of a process's cgroup in the hierarchy of the CPU
+// controller, empty if it cannot be told.
+func (p *places) cgroupOf(pid int32) string {
+	b, err := os.ReadFile(filepath.Join(p.procfs, strconv.Itoa(int(pid)), "cgroup"))
+	if err != nil {
+		return "" // it is gone
+	}
+	for line := range bytes.Lines(b) {
+		// hierarchy-ID:controllers:path
+		fields := bytes.SplitN(bytes.TrimSpace(line), []byte(":"), 3)
+		if len(fields) != 3 {
+			continue
+		}
+		cpu := bytes.Equal(fields[1], []byte("cpu")) || bytes.HasPrefix(fields[1], []byte("cpu,")) || bytes.HasSuffix(fields[1], []byte(",cpu"))
+		if p.hierarchies.cpu.v2 && len(fields[1]) == 0 || !p.hierarchies.cpu.v2 && cpu {
+			return string(fields[2])
+		}
+	}
+	return ""
+}
+
+// tell brings what is in the kernel's maps up to date.
+func (p *places) tell(wanted map[*hierarchy]map[uint64]uint32, threads map[uint32]uint32) error {
+	changed := false
+	for h, places := range wanted {
+		c, err := bring(h.places, h.placed, places)
+		if err != nil {
+			return fmt.Errorf("placing the cgroups of %s: %w", h.root, err)
+		}
+		changed = changed || c
+	}
+	c, err := bring(p.threads, p.threaded, threads)
+	if err != nil {
+		return fmt.Errorf("placing threads: %w", err)
+	}
+	changed = changed || c
+	if changed && p.changed != nil {
+		return p.changed()
+	}
+	return nil
+}
+
+// bring makes the kernel's map, which holds is, hold wanted.
+func bring[K comparable](m *ebpf.Map, is, wanted map[K]uint32) (changed bool, err error) {
+	for k := range is {
+		if _, ok := wanted[k]; !ok {
+			if err := m.Delete(k); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+				return changed, err
+			}
+			delete(is, k)
+			changed = true
+		}
+	}
+	for k, place := range wanted {
+		if had, ok := is[k]; ok && had == place {
+			continue
+		}
+		if err := m.Put(k, place); err != nil {
+			return changed, err
+		}
+		is[k] = place
+		changed = true
+	}
+	return changed, nil
+}

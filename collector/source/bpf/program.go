@@ -1,0 +1,236 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+	"github.com/virt-exporter/virt_exporter/collector/source"
+)
+
+// program is one object of ours in the kernel, and what it has counted so far.
+type program interface {
+	// read takes what was counted since the last time.
+	read(now time.Duration, p *places) error
+
+	// report adds what was counted of a guest, and of those inside it.
+	report(g *guest, to *model.MeasuredGuest)
+
+	// status says how well it sees.
+	status(now time.Duration, to *model.Program)
+
+	close() error
+}
+
+// kind is a row of the table of programs.
+type kind struct {
+	name   string
+	what   string // it counts, for the log
+	modes  []string
+	open   func(*env) (program, error)
+	remedy string // where the kernel does not have what it looks at
+}
+
+// kinds lists the programs, in the order in which they are read: the totals first, so
+// that all waits that are in them are in what sched knows of who ran meanwhile.
+func kinds() []kind {
+	return []kind{
+		{"totals", "how long all threads of guests ran and waited", nil, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host"},
+		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED"},
+		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED"},
+		{"reclaim", "the time in which guests reclaim memory themselves", nil, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller"},
+		{"fuse", "requests of FUSE and virtiofs mounts", nil, openFuse, "Linux 6.11, and module fuse where it is one"},
+		{"kvm", "exits that hypervisor processes handle", nil, openKVM, "KVM, loaded where it is a module"},
+		{"block", "block requests", nil, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups"},
+	}
+}
+
+// ProgramNames returns the names of all programs.
+func ProgramNames() []string {
+	var names []string
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+// env is what a program is opened with.
+type env struct {
+	opts   Options
+	kernel *view
+	places *places
+}
+
+// with is the environment of a program that looks into a module.
+func (e *env) with(module *btf.Spec) *env {
+	own := *e
+	own.kernel = &view{types: e.kernel.types, module: module}
+	return &own
+}
+
+// loaded is a program of the table, in the kernel or not.
+type loaded struct {
+	kind
+	wanted  bool
+	program program // nil while it is not in the kernel
+	err     error   // why it is not
+}
+
+// programsOf returns the table, with what is wanted of it.
+func programsOf(opts Options) []*loaded {
+	var all []*loaded
+	for _, k := range kinds() {
+		wanted := !slices.Contains(opts.Without, k.name) && (k.modes == nil || slices.Contains(k.modes, opts.Mode))
+		all = append(all, &loaded{kind: k, wanted: wanted})
+	}
+	return all
+}
+
+// env returns what programs are opened with. The kernel's types are not kept: they take
+// some megabytes and are needed for a moment only.
+func (s *Source) env() (*env, error) {
+	v, err := look(s.opts, s.types)
+	if err != nil {
+		return nil, err
+	}
+	return &env{s.opts, v, s.places}, nil
+}
+
+// load loads what is wanted and not there. It fails when that leaves nothing.
+func (s *Source) load() error {
+	e, err := s.env()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	loaded := false
+	for _, l := range s.programs {
+		if l.wanted && l.program == nil {
+			var p program
+			if p, l.err = l.open(e); l.err == nil {
+				l.program = p
+			}
+		}
+		loaded = loaded || l.program != nil
+		if l.wanted && l.err != nil {
+			errs = append(errs, fmt.Errorf("program %s: %w", l.name, l.err))
+		}
+	}
+	if loaded {
+		debug.FreeOSMemory() // a third of what an idle exporter takes, and not needed again
+		return nil
+	}
+	if len(errs) == 0 {
+		return &source.Unavailable{Reason: model.NotConfigured, Remedy: "allow at least one program", Err: errors.New("no program is wanted")}
+	}
+	return &source.Unavailable{Reason: reasonOf(errs[0]), Remedy: remedyOf(reasonOf(errs[0])), Err: errors.Join(errs...)}
+}
+
+// tryAgain is how long a program that could not be loaded is left alone: a module of
+// the kernel may have come meanwhile.
+const tryAgain = 10 * time.Minute
+
+// retry loads what could not be loaded before.
+func (s *Source) retry(now time.Duration) {
+	missing := slices.ContainsFunc(s.programs, func(l *loaded) bool { return l.wanted && l.program == nil })
+	if !missing || now-s.triedAt < tryAgain {
+		return
+	}
+	s.triedAt = now
+	_ = s.load() // each says for itself why it is not there
+}
+
+// grow gives the programs more slots when there are too few: who kept whom waiting is
+// counted in a table of a fixed size.
+func (s *Source) grow(now time.Duration) {
+	if s.places.unplaced == 0 || s.opts.Slots >= mostSlots/2 {
+		return
+	}
+	e, err := s.env()
+	if err != nil {
+		return
+	}
+	s.opts.Slots *= 2
+	e.opts.Slots = s.opts.Slots
+	s.places.slots.most = s.opts.Slots
+	for _, l := range s.programs {
+		if sized, ok := l.program.(interface {
+			resize(time.Duration, *env) error
+		}); ok {
+			if err := sized.resize(now, e); err != nil {
+				l.err = errors.Join(err, l.unload())
+			}
+		}
+	}
+}
+
+func (l *loaded) unload() error {
+	if l.program == nil {
+		return nil
+	}
+	err := l.program.close()
+	l.program = nil
+	if err != nil {
+		return fmt.Errorf("unloading program %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// feature says whether the program is there, and if not why.
+func (l *loaded) feature() model.Feature {
+	f := model.Feature{Name: l.name}
+	if l.program != nil {
+		return f
+	}
+	f.Reason = reasonOf(l.err)
+	f.Remedy = fmt.Sprintf("%s are not seen (%v): %s", l.what, brief(l.err), remedyOf(f.Reason))
+	var own *source.Unavailable
+	if errors.As(l.err, &own) {
+		f.Remedy = fmt.Sprintf("%s are not seen (%v): %s", l.what, brief(own.Err), own.Remedy)
+	}
+	if f.Reason == model.NotSupported && l.remedy != "" {
+		f.Remedy = fmt.Sprintf("%s are not seen (%v): they need %s", l.what, brief(l.err), l.remedy)
+	}
+	return f
+}
+
+// object loads an object whose maps of places are those of a hierarchy. sized are its
+// maps whose size is not that of the object.
+func (e *env) object(load func() (*ebpf.CollectionSpec, error), h *hierarchy, prepare func(*ebpf.CollectionSpec) error) (*ebpf.Collection, error) {
+	spec, err := load()
+	if err != nil {
+		return nil, fmt.Errorf("reading the object: %w", err)
+	}
+	if prepare != nil {
+		if err := prepare(spec); err != nil {
+			return nil, err
+		}
+	}
+	opts := ebpf.CollectionOptions{
+		MapReplacements: make(map[string]*ebpf.Map),
+		Programs:        ebpf.ProgramOptions{KernelTypes: e.kernel.types, LogLevel: ebpf.LogLevelStats},
+	}
+	if module := e.kernel.module; module != nil {
+		opts.Programs.ExtraRelocationTargets = []*btf.Spec{module}
+	}
+	for name, m := range map[string]*ebpf.Map{"places": nil, "threads": e.places.threads} {
+		if h != nil && name == "places" {
+			m = h.places
+		}
+		if own := spec.Maps[name]; own != nil && m != nil {
+			own.MaxEntries = m.MaxEntries()
+			opts.MapReplacements[name] = m
+		}
+	}
+	c, err := ebpf.NewCollectionWithOptions(spec, opts)
+	if err != nil {
+		return nil, fmt.Errorf("loading the object: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,131 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"time"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// reclaim counts the time in which threads reclaimed memory themselves. See
+// c/reclaim.bpf.c.
+type reclaim struct {
+	attached
+	reclaimed *words
+	rows      int
+
+	guests map[*guest]*reclaimGuest
+}
+
+// reclaimGuest is what all threads of a guest, and of those inside it, spent in
+// nanoseconds, by scope.
+type reclaimGuest [reclaimScopes]uint64
+
+// Scopes: see c/reclaim.bpf.c.
+const (
+	ownLimit = iota
+	hostLimit
+	reclaimScopes
+)
+
+func openReclaim(e *env) (program, error) {
+	r := &reclaim{guests: make(map[*guest]*reclaimGuest)}
+	return r, r.open(e)
+}
+
+func (r *reclaim) open(e *env) (err error) {
+	memory := e.places.hierarchies.memory
+	if memory.root == "" {
+		return fmt.Errorf("looking for the cgroups of the memory controller: %w", errNotThere)
+	}
+	tracepoints := []string{
+		"mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_end",
+		"mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end",
+	}
+	if missing := missingOf(e.kernel.types, tracepoints); missing != "" {
+		return fmt.Errorf("looking for %s: %w", missing, errNotThere)
+	}
+	r.rows = 1 << (bits.Len(uint(e.opts.Slots)) - 1)
+	r.objects, err = e.object(loadReclaim, memory, func(spec *ebpf.CollectionSpec) error {
+		spec.Maps["reclaimed"].MaxEntries = uint32(r.rows)
+		return spec.Variables["memory_unified"].Set(b2u(memory.v2))
+	})
+	if err != nil {
+		return err
+	}
+	if r.reclaimed, err = mapWords(r.objects.Maps["reclaimed"]); err == nil {
+		err = r.attach()
+	}
+	if err != nil {
+		_ = r.close() // the first error says why
+	}
+	return err
+}
+
+// resize makes the map that of more slots. What was counted stays.
+func (r *reclaim) resize(now time.Duration, e *env) error {
+	if err := r.read(now, e.places); err != nil {
+		return err
+	}
+	if err := r.close(); err != nil {
+		return err
+	}
+	return r.open(e)
+}
+
+func (r *reclaim) read(now time.Duration, p *places) error {
+	for slot := slotsReserved; slot < min(p.slots.used(), r.rows); slot++ {
+		o := p.slots.owners[slot]
+		if o == nil || o.guest == nil {
+			continue
+		}
+		row := r.reclaimed.row(slot, reclaimScopes)
+		for scope := range row {
+			if ns := take(row, scope); ns > 0 {
+				o.guest.partOf(uint16(slot)).eachGuest(true, func(g *guest) { r.add(g, scope, ns) })
+			}
+		}
+	}
+	for g := range r.guests {
+		if g.gone && now-g.goneAt > kept {
+			delete(r.guests, g)
+		}
+	}
+	return nil
+}
+
+func (r *reclaim) add(g *guest, scope int, ns uint64) {
+	own := r.guests[g]
+	if own == nil {
+		own = &reclaimGuest{}
+		r.guests[g] = own
+	}
+	own[scope] += ns
+}
+
+// report gives every guest both: that nothing had to be reclaimed is known.
+func (r *reclaim) report(g *guest, to *model.MeasuredGuest) {
+	var ns reclaimGuest
+	if own := r.guests[g]; own != nil {
+		ns = *own
+	}
+	to.ReclaimOwnLimit = model.Some(float64(ns[ownLimit]) / 1e9)
+	to.ReclaimHost = model.Some(float64(ns[hostLimit]) / 1e9)
+}
+
+func (r *reclaim) status(_ time.Duration, to *model.Program) {
+	to.Lost = r.lost(to.Lost, "no_memory")
+}
+
+func (r *reclaim) close() error {
+	var unmapped error
+	if r.reclaimed != nil {
+		unmapped = r.reclaimed.unmap()
+		r.reclaimed = nil
+	}
+	return errors.Join(r.detach(), unmapped)
+}

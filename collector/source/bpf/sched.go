@@ -1,0 +1,234 @@
+package bpf
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
+	"github.com/cilium/ebpf/link"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// sched counts the waits of guests for a CPU, one by one, and who ran meanwhile. See
+// c/sched.bpf.c.
+type sched struct {
+	objects *ebpf.Collection
+	link    link.Link
+	blamed  *matrix
+	waited  *words
+	shards  int
+
+	guests map[*guest]*schedGuest
+	waits  *waits
+	ns     uint64 // of all guests
+}
+
+// schedGuest is what was counted for a guest, those inside it included.
+type schedGuest struct {
+	latency model.Histogram
+	ns      uint64
+}
+
+// Sizes of a row of the map waited, in words of 8 bytes: see struct waits.
+const waitedWords, waitedSum = 40, model.Slots
+
+// mostShards is the number of shares in which CPUs count, so that hosts with many do
+// not need memory for each.
+const mostShards = 16
+
+func openSched(e *env) (program, error) {
+	s := &sched{guests: make(map[*guest]*schedGuest), waits: newWaits()}
+	return s, s.open(e)
+}
+
+func (s *sched) open(e *env) (err error) {
+	if err := checkSwitch(e.kernel.types); err != nil {
+		return err
+	}
+	slotBits := uint32(bits.Len(uint(e.opts.Slots)) - 1)
+	s.shards = min(mostShards, 1<<bits.Len(uint(max(possibleCPUs(), 1)-1)))
+	s.objects, err = e.object(loadSched, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
+		spec.Maps["waited"].MaxEntries = uint32(s.shards) << slotBits
+		spec.Maps["blamed"].MaxEntries = 1 << (2 * slotBits)
+		return errors.Join(
+			spec.Variables["slot_bits"].Set(slotBits),
+			spec.Variables["shard_mask"].Set(uint32(s.shards-1)),
+			spec.Variables["unified"].Set(b2u(e.places.hierarchies.cpu.v2)),
+		)
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.close() // the first error says why
+		}
+	}()
+	if s.blamed, err = mapMatrix(s.objects.Maps["blamed"], slotBits); err != nil {
+		return err
+	}
+	if s.waited, err = mapWords(s.objects.Maps["waited"]); err != nil {
+		return err
+	}
+	s.link, err = link.AttachTracing(link.TracingOptions{Program: s.objects.Programs["sched_switch"]})
+	if err != nil {
+		return fmt.Errorf("attaching to sched_switch: %w", err)
+	}
+	return nil
+}
+
+// checkSwitch reports whether sched_switch has the arguments that the program takes:
+// for a short time their order was another one.
+func checkSwitch(types *btf.Spec) error {
+	var def *btf.Typedef
+	if err := types.TypeByName("btf_trace_sched_switch", &def); err != nil {
+		return fmt.Errorf("looking for sched_switch: %w", err)
+	}
+	pointer, ok := def.Type.(*btf.Pointer)
+	if !ok {
+		return fmt.Errorf("sched_switch is a %T: %w", def.Type, errNotThere)
+	}
+	proto, ok := pointer.Target.(*btf.FuncProto)
+	if !ok || len(proto.Params) < 4 { // data, preempt, prev, next
+		return fmt.Errorf("sched_switch has other arguments: %w", errNotThere)
+	}
+	for _, p := range proto.Params[2:4] {
+		to, ok := p.Type.(*btf.Pointer)
+		if !ok || to.Target.TypeName() != "task_struct" {
+			return fmt.Errorf("sched_switch has other arguments: %w", errNotThere)
+		}
+	}
+	return nil
+}
+
+func possibleCPUs() int {
+	n, err := ebpf.PossibleCPU()
+	if err != nil {
+		return runtime.NumCPU()
+	}
+	return n
+}
+
+func b2u(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// resize makes the maps those of more slots. What was counted stays.
+func (s *sched) resize(now time.Duration, e *env) error {
+	if err := s.read(now, e.places); err != nil {
+		return err
+	}
+	if err := s.close(); err != nil {
+		return err
+	}
+	return s.open(e)
+}
+
+// placesChanged has the program look up places anew.
+func (s *sched) placesChanged() error {
+	var generation uint32
+	v := s.objects.Variables["generation"]
+	if err := v.Get(&generation); err != nil {
+		return fmt.Errorf("reading the generation of places: %w", err)
+	}
+	if err := v.Set(generation + 1); err != nil {
+		return fmt.Errorf("setting the generation of places: %w", err)
+	}
+	return nil
+}
+
+func (s *sched) read(now time.Duration, p *places) error {
+	used := p.slots.used()
+	for slot := slotsReserved; slot < used; slot++ {
+		victim := p.slots.owners[slot]
+		if victim == nil || victim.guest == nil {
+			continue
+		}
+		who := victim.guest.partOf(uint16(slot))
+		s.readWaits(who, slot)
+		s.blamed.take(slot, used, func(other int, ns uint64) {
+			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+		})
+	}
+	s.waits.sweep(now)
+	for g := range s.guests {
+		if g.gone && now-g.goneAt > kept {
+			delete(s.guests, g)
+		}
+	}
+	return nil
+}
+
+// readWaits adds up the shards of a slot.
+func (s *sched) readWaits(p part, slot int) {
+	for shard := range s.shards {
+		row := s.waited.row(shard*s.blamed.side+slot, waitedWords)
+		ns := take(row, waitedSum)
+		if ns == 0 {
+			continue
+		}
+		s.ns += ns
+		var counts [model.Slots]uint64
+		for i := range counts {
+			counts[i] = take(row, i)
+		}
+		p.eachGuest(false, func(g *guest) { s.of(g).add(ns, &counts) })
+	}
+}
+
+// of returns what is counted of a guest.
+func (s *sched) of(g *guest) *schedGuest {
+	own := s.guests[g]
+	if own == nil {
+		own = &schedGuest{}
+		s.guests[g] = own
+	}
+	return own
+}
+
+func (own *schedGuest) add(ns uint64, counts *[model.Slots]uint64) {
+	own.ns += ns
+	own.latency.Sum = float64(own.ns) / 1e9
+	for i, n := range counts {
+		own.latency.Counts[i] += n
+	}
+}
+
+func (s *sched) report(g *guest, to *model.MeasuredGuest) {
+	to.Latency = &s.of(g).latency
+	to.Waits = s.waits.report(g, to.Waits)
+}
+
+// sawWaited returns the seconds that guests were seen to wait.
+func (s *sched) sawWaited() float64 { return float64(s.ns) / 1e9 }
+
+func (s *sched) status(time.Duration, *model.Program) {}
+
+func (s *sched) close() error {
+	var errs []error
+	if s.link != nil {
+		errs = append(errs, s.link.Close())
+		s.link = nil
+	}
+	if s.blamed != nil {
+		errs = append(errs, s.blamed.unmap())
+		s.blamed = nil
+	}
+	if s.waited != nil {
+		errs = append(errs, s.waited.unmap())
+		s.waited = nil
+	}
+	if s.objects != nil {
+		s.objects.Close()
+		s.objects = nil
+	}
+	return errors.Join(errs...)
+}

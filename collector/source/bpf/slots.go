@@ -1,0 +1,90 @@
+package bpf
+
+import "time"
+
+// slots are numbers that stand for owners in the kernel.
+type slots struct {
+	owners  []*owner // by slot; nil where free
+	numbers map[*owner]uint16
+	free    []uint16
+	resting []rest
+	most    int
+}
+
+// rest is a slot that was given back and is not to be used again yet: what is under
+// way in the kernel may still count for it.
+type rest struct {
+	slot  uint16
+	since time.Duration
+}
+
+// resting is how long a slot is not used again, and rested the number of readings that
+// must have been made meanwhile.
+const restFor = 5 * time.Second
+
+func newSlots(most int) slots {
+	s := slots{most: most, numbers: make(map[*owner]uint16)}
+	for _, o := range reserved() {
+		s.owners = append(s.owners, o)
+	}
+	return s
+}
+
+// take gives an owner one more slot, if there is one.
+func (s *slots) take(o *owner) (uint16, bool) {
+	var slot uint16
+	switch {
+	case len(s.free) > 0:
+		slot = s.free[len(s.free)-1]
+		s.free = s.free[:len(s.free)-1]
+	case len(s.owners) < s.most:
+		slot = uint16(len(s.owners))
+		s.owners = append(s.owners, nil)
+	default:
+		return 0, false
+	}
+	s.owners[slot] = o
+	s.numbers[o] = slot
+	return slot, true
+}
+
+// of returns the slot that an owner took last.
+func (s *slots) of(o *owner) uint16 { return s.numbers[o] }
+
+// give takes back a slot that was never told to the kernel.
+func (s *slots) give(slot uint16) {
+	delete(s.numbers, s.owners[slot])
+	s.owners[slot] = nil
+	s.free = append(s.free, slot)
+}
+
+// retire takes back a slot. Its owner has it until nothing can be counted for it any
+// more.
+func (s *slots) retire(now time.Duration, slot uint16) {
+	s.resting = append(s.resting, rest{slot, now})
+}
+
+// recover frees the slots that have rested. It is called when everything that was
+// counted has just been read.
+func (s *slots) recover(now time.Duration) {
+	kept := s.resting[:0]
+	for _, r := range s.resting {
+		if now-r.since < restFor {
+			kept = append(kept, r)
+			continue
+		}
+		s.give(r.slot)
+	}
+	s.resting = kept
+}
+
+// owner returns who has a slot.
+func (s *slots) owner(slot uint16) *owner {
+	if int(slot) < len(s.owners) && s.owners[slot] != nil {
+		return s.owners[slot]
+	}
+	return s.owners[slotOther]
+}
+
+// used is one more than the greatest slot in use.
+func (s *slots) used() int { return len(s.owners) }

@@ -1,0 +1,91 @@
+package bpf
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/model"
+)
+
+// waits is who ran while whom waited since the guest was first measured: by guest,
+// those inside it included, and culprit. It is kept by who they are and not by slots,
+// which are used again.
+type waits struct {
+	by      map[*guest]map[culprit]*wait
+	sweptAt time.Duration
+}
+
+// culprit is a cause and who it is.
+type culprit struct {
+	cause model.Cause
+	name  string
+}
+
+type wait struct {
+	ns uint64
+	at time.Duration // it last grew
+}
+
+// forgotten is how long a culprit that does nothing more is listed. One that returns
+// begins at 0.
+const forgotten = 15 * time.Minute
+
+// sweepEvery is how often that is looked for.
+const sweepEvery = time.Minute
+
+func newWaits() *waits { return &waits{by: make(map[*guest]map[culprit]*wait)} }
+
+// add notes that a part waited while an owner ran.
+func (w *waits) add(now time.Duration, p part, o *owner, ns uint64) {
+	p.eachGuest(false, func(g *guest) {
+		var c culprit
+		c.cause, c.name = o.causeOf(g)
+		of := w.by[g]
+		if of == nil {
+			of = make(map[culprit]*wait)
+			w.by[g] = of
+		}
+		one := of[c]
+		if one == nil {
+			one = &wait{}
+			of[c] = one
+		}
+		one.ns += ns
+		one.at = now
+	})
+}
+
+// sweep forgets what is long ago.
+func (w *waits) sweep(now time.Duration) {
+	if now-w.sweptAt < sweepEvery {
+		return
+	}
+	w.sweptAt = now
+	for g, of := range w.by {
+		if g.gone && now-g.goneAt > kept {
+			delete(w.by, g)
+			continue
+		}
+		for c, one := range of {
+			if now-one.at > forgotten {
+				delete(of, c)
+			}
+		}
+	}
+}
+
+// report appends the parts of what a guest waited. It is never nil: that nobody was
+// waited for is known.
+func (w *waits) report(g *guest, to []model.Stolen) []model.Stolen {
+	if to == nil {
+		to = []model.Stolen{}
+	}
+	for c, one := range w.by[g] {
+		to = append(to, model.Stolen{Cause: c.cause, Culprit: c.name, Method: model.Measured, Seconds: float64(one.ns) / 1e9})
+	}
+	slices.SortFunc(to, func(a, b model.Stolen) int {
+		return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Culprit, b.Culprit))
+	})
+	return to
+}
