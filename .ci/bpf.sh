@@ -19,7 +19,7 @@ cd collector/source/bpf
 mkdir "$made/files"
 for file in c/*.bpf.c; do
 	"$made/bpf2go" -cc clang-14 -strip llvm-strip-14 -target bpfel -go-package bpf \
-		-output-dir "$made/files" "$(basename "$file" .bpf.c)" "$file" -- -O2 -Wall -Werror
+		-output-dir "$made/files" "$(basename "$file" .bpf.c)" "$file" -- -O2 -mcpu=v3 -Wall -Werror
 done
 
 # The objects are for machines that have the low byte first. On others nothing can be

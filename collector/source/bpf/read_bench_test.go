@@ -70,9 +70,8 @@ func count(s *Source, culprits int) {
 		}
 		for shard := range p.shards {
 			row := p.waited.row(shard*p.blamed.side+slot, waitedWords)
-			row[waitedSum] = 1e6
 			for bucket := range 8 {
-				row[bucket+2] = 1
+				row[bucket+2]++
 			}
 		}
 	}

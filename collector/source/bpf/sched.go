@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -22,6 +23,7 @@ type sched struct {
 	blamed  *matrix
 	waited  *words
 	shards  int
+	counted [][model.Slots]uint64 // what waited had, by slot
 
 	guests map[*guest]*schedGuest
 	waits  *waits
@@ -34,8 +36,9 @@ type schedGuest struct {
 	ns      uint64
 }
 
-// Sizes of a row of the map waited, in words of 8 bytes: see struct waits.
-const waitedWords, waitedSum = 40, model.Slots
+// waitedWords is the size of a row of the map waited, in words of 8 bytes: see struct
+// waits.
+const waitedWords = model.Slots
 
 // mostShards is the number of shares in which CPUs count, so that hosts with many do
 // not need memory for each.
@@ -51,6 +54,7 @@ func (s *sched) open(e *env) (err error) {
 		return err
 	}
 	slotBits := uint32(bits.Len(uint(e.opts.Slots)) - 1)
+	s.counted = make([][model.Slots]uint64, e.opts.Slots)
 	s.shards = min(mostShards, 1<<bits.Len(uint(max(possibleCPUs(), 1)-1)))
 	s.objects, err = e.object(loadSched, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["waited"].MaxEntries = uint32(s.shards) << slotBits
@@ -58,6 +62,7 @@ func (s *sched) open(e *env) (err error) {
 		return errors.Join(
 			spec.Variables["slot_bits"].Set(slotBits),
 			spec.Variables["shard_mask"].Set(uint32(s.shards-1)),
+			spec.Variables["shared"].Set(b2u(possibleCPUs() > s.shards)),
 			spec.Variables["unified"].Set(b2u(e.places.hierarchies.cpu.v2)),
 		)
 	})
@@ -153,10 +158,14 @@ func (s *sched) read(now time.Duration, p *places) error {
 			continue
 		}
 		who := victim.guest.partOf(uint16(slot))
-		s.readWaits(who, slot)
+		var sum uint64
 		s.blamed.take(slot, used, func(other int, ns uint64) {
+			sum += ns
 			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
 		})
+		if sum > 0 {
+			s.readWaits(who, slot, sum)
+		}
 	}
 	s.waits.sweep(now)
 	for g := range s.guests {
@@ -167,21 +176,23 @@ func (s *sched) read(now time.Duration, p *places) error {
 	return nil
 }
 
-// readWaits adds up the shards of a slot.
-func (s *sched) readWaits(p part, slot int) {
+// readWaits adds up the shards of a slot, for which there were ns nanoseconds of waits.
+// These counters are never set to 0: CPUs that have a shard of their own add to them in
+// more than one step.
+func (s *sched) readWaits(p part, slot int, ns uint64) {
+	s.ns += ns
+	var counts [model.Slots]uint64
 	for shard := range s.shards {
 		row := s.waited.row(shard*s.blamed.side+slot, waitedWords)
-		ns := take(row, waitedSum)
-		if ns == 0 {
-			continue
-		}
-		s.ns += ns
-		var counts [model.Slots]uint64
 		for i := range counts {
-			counts[i] = take(row, i)
+			counts[i] += atomic.LoadUint64(&row[i])
 		}
-		p.eachGuest(false, func(g *guest) { s.of(g).add(ns, &counts) })
 	}
+	last := &s.counted[slot]
+	for i, n := range counts {
+		counts[i], last[i] = n-last[i], n
+	}
+	p.eachGuest(false, func(g *guest) { s.of(g).add(ns, &counts) })
 }
 
 // of returns what is counted of a guest.

@@ -71,8 +71,6 @@ type schedHeld struct {
 type schedWaits struct {
 	_       structs.HostLayout
 	Buckets [32]uint64
-	Ns      uint64
-	Pad     [7]uint64
 }
 
 // Names of all BPF objects in the ELF.
@@ -88,6 +86,7 @@ const (
 	schedProgSchedSwitch = "sched_switch"
 	schedVarGeneration   = "generation"
 	schedVarShardMask    = "shard_mask"
+	schedVarShared       = "shared"
 	schedVarSlotBits     = "slot_bits"
 	schedVarUnified      = "unified"
 )
@@ -155,6 +154,7 @@ type schedMapSpecs struct {
 type schedVariableSpecs struct {
 	Generation *ebpf.VariableSpec `ebpf:"generation"`
 	ShardMask  *ebpf.VariableSpec `ebpf:"shard_mask"`
+	Shared     *ebpf.VariableSpec `ebpf:"shared"`
 	SlotBits   *ebpf.VariableSpec `ebpf:"slot_bits"`
 	Unified    *ebpf.VariableSpec `ebpf:"unified"`
 }
@@ -204,6 +204,7 @@ func (m *schedMaps) Close() error {
 type schedVariables struct {
 	Generation *ebpf.Variable `ebpf:"generation"`
 	ShardMask  *ebpf.Variable `ebpf:"shard_mask"`
+	Shared     *ebpf.Variable `ebpf:"shared"`
 	SlotBits   *ebpf.Variable `ebpf:"slot_bits"`
 	Unified    *ebpf.Variable `ebpf:"unified"`
 }

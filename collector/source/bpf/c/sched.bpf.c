@@ -47,7 +47,8 @@ struct cfs_rq___old {
 
 /* Set before loading. */
 const volatile u32 slot_bits = 9;   /* there are 1 << slot_bits slots */
-const volatile u32 shard_mask = 15; /* CPUs share what they count into */
+const volatile u32 shard_mask = 15; /* CPUs share what they count into, */
+const volatile u32 shared = 1;      /* if there are more than shards */
 
 u32 generation; /* changes with each change of places */
 
@@ -95,10 +96,9 @@ struct cpu {
 	struct cached threads[CACHE]; /* … and of threads */
 };
 
+/* How many waits were how long. How long they were in all is in blamed. */
 struct waits {
 	u64 buckets[BUCKETS];
-	u64 ns;
-	u64 pad[7]; /* no two on one cache line */
 };
 
 struct {
@@ -211,19 +211,13 @@ static __noinline int fold(struct cpu *c)
 	return 0;
 }
 
-/* ran notes that a slot ran from start, the last moment that was noted, to end. */
-static __always_inline void ran(struct cpu *c, u32 slot, u64 start, u64 end)
+/* keep adds a slice that is complete to the blocks. */
+static __always_inline void keep(struct cpu *c, u32 slot, u64 start, u64 end)
 {
-	struct slice *newest = &c->slices[c->slice % SLICES];
 	struct block *b = &c->blocks[c->block % BLOCKS];
 
-	if (newest->slot != slot) {
-		c->slice++;
-		newest = &c->slices[c->slice % SLICES];
-		newest->slot = slot;
-	}
-	newest->end = end;
-
+	if (!start)
+		return; /* what was before the first switch */
 	if (end - b->start >= BLOCK_NS || !put(b, slot, end - start)) {
 		fold(c);
 		c->block++;
@@ -234,6 +228,20 @@ static __always_inline void ran(struct cpu *c, u32 slot, u64 start, u64 end)
 		b->ns[0] = end - start;
 	}
 	b->end = end;
+}
+
+/* ran notes that a slot ran from the last moment that was noted to end. */
+static __always_inline void ran(struct cpu *c, u32 slot, u64 end)
+{
+	struct slice *newest = &c->slices[c->slice % SLICES];
+
+	if (newest->slot != slot) {
+		keep(c, newest->slot, c->slices[(c->slice - 1) % SLICES].end, newest->end);
+		c->slice++;
+		newest = &c->slices[c->slice % SLICES];
+		newest->slot = slot;
+	}
+	newest->end = end;
 }
 
 /* walk splits the part of a wait from queued to until by blocks, and returns until
@@ -373,9 +381,9 @@ int sched_switch(u64 *ctx)
 			c->stolen = stolen;
 		}
 		if (until > start)
-			ran(c, c->running & PLACE_SLOT, start, until);
+			ran(c, c->running & PLACE_SLOT, until);
 		if (until < now)
-			ran(c, SLOT_HYPERVISOR, until, now);
+			ran(c, SLOT_HYPERVISOR, now);
 	}
 	if (!start) { /* nobody knows what was before */
 		struct slice *first = &c->slices[c->slice % SLICES];
@@ -396,8 +404,11 @@ int sched_switch(u64 *ctx)
 	struct waits *w = bpf_map_lookup_elem(&waited, &at);
 	if (!w)
 		return 0;
-	__sync_fetch_and_add(&w->buckets[bucket(now - queued)], 1);
-	__sync_fetch_and_add(&w->ns, now - queued);
+	u32 i = bucket(now - queued);
+	if (shared)
+		__sync_fetch_and_add(&w->buckets[i], 1);
+	else
+		w->buckets[i]++;
 
 	u64 total = throttled(next->se.cfs_rq);
 	if (total) {
