@@ -35,7 +35,7 @@ func (k *fakeKernel) Read(context.Context) (model.Reading, error) {
 			{Name: "sched", Loaded: true, Coverage: model.Some(0.9875), Lost: []model.Lost{{Reason: "no_slot", Count: model.Some(0)}}},
 			{Name: "kvm"},
 		},
-		Features: []model.Feature{{Name: "bpf_sched"}, {Name: "bpf_kvm", Reason: model.NoPermission, Remedy: "CAP_SYS_ADMIN"}},
+		Features: []model.Feature{{Name: "sched"}, {Name: "kvm", Reason: model.NoPermission, Remedy: "CAP_SYS_ADMIN"}},
 		Requests: []model.Requests{
 			{Device: 39, Opcode: "getattr", Latency: latencies(k.n, 96*time.Microsecond, 410*time.Microsecond)},
 			{Device: 39, Opcode: "read", Latency: latencies(k.n, 3*time.Millisecond)},

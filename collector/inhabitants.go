@@ -50,7 +50,7 @@ func (c *Collector) tellInhabitants(views []view) {
 	now, whole := time.Now(), true
 	for i := range views {
 		if s := views[i].source; s == sourceCgroup || s == sourceVMM {
-			whole = whole && views[i].answered
+			whole = whole && views[i].answered && (views[i].lists() || views[i].health.reason != model.Available)
 		}
 	}
 	if !whole && now.Sub(c.inhabitedAt) < mostSilence {

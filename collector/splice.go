@@ -35,7 +35,9 @@ func (s *splice) next(measured, read model.Opt) model.Opt {
 	}
 	for i, v := range values {
 		if now, ok := v.Get(); ok && s.bases[i].ok {
-			s.total += increase(s.bases[i].at, now)
+			if i > 0 || now < s.bases[i].at/2 || now >= s.bases[i].at { // a little less of what is measured is a correction
+				s.total += increase(s.bases[i].at, now)
+			}
 			break
 		}
 	}

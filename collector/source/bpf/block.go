@@ -164,6 +164,7 @@ func (b *block) sweep(now time.Duration) error {
 		if err := b.objects.Maps["dones"].Delete(key); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("removing what was idle: %w", err)
 		}
+		b.figures.removed(key)
 	}
 	return nil
 }

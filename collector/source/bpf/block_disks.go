@@ -11,6 +11,7 @@ import (
 type disk struct {
 	name    string // vda, or major:minor where it has none
 	stacked bool   // it lies on others, to which it hands its requests
+	hidden  bool   // /sys does not have it, as the paths of NVMe multipath
 }
 
 // disks are those to which something was done.
@@ -37,6 +38,7 @@ func (d *disks) look(number uint32) (one disk, there bool) {
 	link := filepath.Join(d.sysfs, "dev/block", one.name)
 	target, err := os.Readlink(link)
 	if err != nil {
+		one.hidden = true
 		return one, false
 	}
 	one.name = filepath.Base(target)
@@ -50,6 +52,9 @@ func (d *disks) look(number uint32) (one disk, there bool) {
 func (d *disks) refresh() (gone []uint32) {
 	for number, was := range d.known {
 		one, there := d.look(number)
+		if !there && was.hidden {
+			continue // it never was there
+		}
 		if !there || one.name != was.name {
 			gone = append(gone, number)
 			delete(d.known, number)

@@ -128,11 +128,13 @@ func (f *ioFigures) sweep(now time.Duration) (idle []ioKey) {
 	for key, was := range f.seen {
 		if now-was.at > forgotten {
 			f.idle = append(f.idle, key)
-			delete(f.seen, key)
 		}
 	}
 	return f.idle
 }
+
+// removed notes that a key is not in the kernel's map any more.
+func (f *ioFigures) removed(key ioKey) { delete(f.seen, key) }
 
 // forgetKeys is for a kernel's map that begins anew.
 func (f *ioFigures) forgetKeys() { clear(f.seen) }

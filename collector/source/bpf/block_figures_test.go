@@ -126,8 +126,12 @@ func TestWhatIsIdleLeavesTheKernelAndIsStillCounted(t *testing.T) {
 		now  time.Duration
 		idle int
 	}{{2 * time.Minute, 0}, {time.Minute + forgotten, 0}, {3*time.Minute + forgotten, 1}, {5*time.Minute + forgotten, 0}} {
-		if idle := h.sweep(c.now); len(idle) != c.idle {
+		idle := h.sweep(c.now)
+		if len(idle) != c.idle {
 			t.Errorf("at %v: %d keys are to be removed, not %d", c.now, len(idle), c.idle)
+		}
+		for _, key := range idle {
+			h.removed(key)
 		}
 	}
 	h.add(time.Hour, &h.outer.owner, key, done(1))
@@ -140,6 +144,7 @@ func TestGuestsAndDisksThatAreGoneAreForgotten(t *testing.T) {
 	h.add(0, &h.outer.owner, ioKey{loop0, 10, ioRead}, done(1))
 	h.add(0, &h.other.owner, ioKey{vda, 13, ioRead}, done(1))
 	h.expect(h.other, model.DeviceIO{Device: "vda", Read: operations(1)})
+	h.disks.get(loop0)
 	if err := os.Remove(h.dir + "/sys/dev/block/7:0"); err != nil {
 		t.Fatal(err)
 	}

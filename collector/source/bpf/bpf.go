@@ -34,7 +34,7 @@ func Modes() []string { return []string{Full, Sampled} }
 
 // defaultSlots takes 2 MiB of kernel memory for who kept whom waiting; it is four
 // times as much for each doubling.
-const defaultSlots, mostSlots = 512, 4096
+const defaultSlots, mostSlots = 512, 2048
 
 // Check reports which option is wrong.
 func (o Options) Check() error {
@@ -69,6 +69,7 @@ type Source struct {
 
 	news    chan source.Surroundings
 	closing chan struct{}
+	once    sync.Once
 	ended   chan struct{}
 }
 
@@ -131,11 +132,22 @@ func (s *Source) place() {
 		case <-s.closing:
 			return
 		case around := <-s.news:
-			s.mu.Lock()
-			s.putErr = s.places.put(s.now(), around)
-			s.mu.Unlock()
+			s.put(around)
 		}
 	}
+}
+
+// put places who is there. A panic must not end the exporter: it is an error of every
+// reading from then on.
+func (s *Source) put(around source.Surroundings) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() {
+		if p := recover(); p != nil {
+			s.putErr = fmt.Errorf("placing guests has panicked: %v", p)
+		}
+	}()
+	s.putErr = s.places.put(s.now(), around)
 }
 
 func (s *Source) now() time.Duration { return time.Since(s.began) }
@@ -196,6 +208,7 @@ func (s *Source) report(now time.Duration) {
 			l.program.status(now, &p)
 			if saw, ok := l.program.(observer); ok {
 				p.Coverage = s.cover(now, saw)
+				p.Lost = append(p.Lost, model.Lost{Reason: "no_slot", Count: model.Some(float64(s.places.noSlot))})
 			}
 			if r, ok := l.program.(interface {
 				requests([]model.Requests) []model.Requests
@@ -215,7 +228,7 @@ func (g *guest) clear() {
 
 // Close takes the programs out of the kernel.
 func (s *Source) Close() error {
-	close(s.closing)
+	s.once.Do(func() { close(s.closing) })
 	<-s.ended
 	s.mu.Lock()
 	defer s.mu.Unlock()

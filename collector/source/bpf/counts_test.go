@@ -13,7 +13,7 @@ import (
 
 // nested returns a container and the virtual machine inside it.
 func nested() (outer, vm *guest) {
-	outer, vm = &guest{slot: 6}, &guest{slot: 7, helpers: 8}
+	outer, vm = &guest{slot: 6, inMemory: true}, &guest{slot: 7, helpers: 8, inMemory: true}
 	outer.about, vm.about = container("outer", "/o", ""), machine("vm", "", nil, nil)
 	outer.guest, vm.guest = outer, vm
 	outer.inner, vm.around = []*guest{vm}, outer
@@ -46,9 +46,10 @@ func TestReclaimOfAllThreadsAndOfWhatIsInside(t *testing.T) {
 		}
 	}
 	for g, want := range map[*guest]model.MeasuredGuest{
-		outer: {ReclaimOwnLimit: model.Some(9), ReclaimHost: model.Some(0.5)},
-		vm:    {ReclaimOwnLimit: model.Some(7), ReclaimHost: model.Some(0.5)},
-		{}:    {ReclaimOwnLimit: model.Some(0), ReclaimHost: model.Some(0)},
+		outer:            {ReclaimOwnLimit: model.Some(9), ReclaimHost: model.Some(0.5)},
+		vm:               {ReclaimOwnLimit: model.Some(7), ReclaimHost: model.Some(0.5)},
+		{inMemory: true}: {ReclaimOwnLimit: model.Some(0), ReclaimHost: model.Some(0)},
+		{}:               {}, // not in the hierarchy: nothing of it can be seen
 	} {
 		var got model.MeasuredGuest
 		r.report(g, &got)

@@ -26,6 +26,9 @@ type guest struct {
 	around   *guest
 	inner    []*guest
 	atStart  bool // it was there when the exporter started
+	placed   bool // the kernel can tell its threads from others
+	inIO     bool // … and its disk requests
+	inMemory bool // … and its reclaim
 	seenAt   time.Duration
 	measured model.MeasuredGuest // what the last reading gave
 }

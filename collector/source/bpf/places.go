@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -30,14 +31,19 @@ type places struct {
 	threads     *ebpf.Map
 	threaded    map[uint32]uint32 // what is in that map
 
-	slots    slots
-	guests   map[model.Name]*guest
-	byLabel  map[string]*guest
-	units    map[string]*owner // by name
-	homes    map[int32]string  // cgroup of each process of a virtual machine, in the hierarchy of the CPU controller
-	placed   bool              // guests have been placed once
-	changed  func() error      // what the programs keep of places is not true any more
-	unplaced uint64            // guests that found no slot
+	slots   slots
+	guests  map[model.Name]*guest
+	byLabel map[string]*guest
+	units   map[string]*owner // by name
+	homes   map[int32]string  // cgroup of each process of a virtual machine, in the hierarchy of the CPU controller
+	placed  bool              // guests have been placed once
+	changed func() error      // what the programs keep of places is not true any more
+	untold  bool              // that could not be told yet
+
+	// Guests that found no slot: now, and in all.
+	turnedAway map[model.Name]bool
+	unplaced   int
+	noSlot     uint64
 }
 
 // kept is how long a guest that is not listed keeps its slots: a source that was late
@@ -94,10 +100,22 @@ func (p *places) put(now time.Duration, around source.Surroundings) error {
 		for path, place := range paths {
 			if id, ok := h.number(path); ok && len(wanted[h]) < mostPlaces {
 				wanted[h][id] = place
+				p.found(h, path, p.slots.owner(uint16(place)).guest)
 			}
 		}
 	}
 	return p.tell(wanted, threads)
+}
+
+// found notes that a guest's own cgroup is in a hierarchy: of one that is not, nothing
+// can be counted by it, and that is not 0.
+func (p *places) found(h *hierarchy, path string, g *guest) {
+	if g == nil || path != g.about.Cgroup {
+		return
+	}
+	g.placed = g.placed || h == p.hierarchies.cpu && g.about.Kind == model.Container
+	g.inIO = g.inIO || h == p.hierarchies.io
+	g.inMemory = g.inMemory || h == p.hierarchies.memory
 }
 
 // arrange returns the place of each cgroup, by its path, and of each thread that has
@@ -105,8 +123,9 @@ func (p *places) put(now time.Duration, around source.Surroundings) error {
 func (p *places) arrange(now time.Duration, around source.Surroundings) (paths map[string]uint32, threads map[uint32]uint32) {
 	p.meet(now, around)
 	paths, threads = map[string]uint32{"/": slotOther | placeRoot}, make(map[uint32]uint32)
+	holds := holders(around.Guests)
 	for _, u := range around.Units {
-		if slot, ok := p.unit(u); ok {
+		if slot, ok := p.unit(u, holds[u.Path]); ok {
 			paths[u.Path] = slot
 		}
 	}
@@ -135,6 +154,7 @@ func (g *guest) putThreads(threads map[uint32]uint32) {
 	for _, pid := range g.about.Threads.Processes {
 		threads[uint32(pid)] = uint32(g.helpers) | placeVictim
 	}
+	g.placed = g.placed || len(g.about.Threads.VCPUs) > 0
 	for _, tid := range g.about.Threads.VCPUs {
 		threads[uint32(tid)] = uint32(g.slot) | placeVictim
 	}
@@ -143,6 +163,8 @@ func (g *guest) putThreads(threads map[uint32]uint32) {
 // meet takes who is there. Guests that are not listed any more keep their slots for a
 // while.
 func (p *places) meet(now time.Duration, around source.Surroundings) {
+	p.dismissGone(now, around.Guests)
+	turnedAway := make(map[model.Name]bool)
 	p.unplaced = 0
 	for i := range around.Guests {
 		about := &around.Guests[i]
@@ -150,6 +172,12 @@ func (p *places) meet(now time.Duration, around source.Surroundings) {
 		if g == nil {
 			if g = p.admit(about); g == nil {
 				p.unplaced++
+				if p.slots.most < mostSlots {
+					continue // there will be more
+				}
+				if turnedAway[about.Name] = true; !p.turnedAway[about.Name] {
+					p.noSlot++
+				}
 				continue
 			}
 		}
@@ -160,16 +188,42 @@ func (p *places) meet(now time.Duration, around source.Surroundings) {
 			p.dismiss(now, name, g)
 		}
 	}
+	p.turnedAway = turnedAway
 	for _, g := range p.guests {
 		g.inner = g.inner[:0]
 	}
 	for _, g := range p.guests {
-		if g.around = p.byLabel[g.about.Parent]; g.around != nil {
+		if around := p.byLabel[g.about.Parent]; around != nil {
+			g.around = around // who was inside stays inside, also while nobody says so
+		}
+		if g.around != nil && !g.around.gone {
 			g.around.inner = append(g.around.inner, g)
 		}
 	}
 	p.placed = true
 	p.retireUnits(now, around.Units)
+}
+
+// dismissGone takes their slots from guests that are not listed and whose cgroup is not
+// there any more: where containers come and go all the time, slots are needed.
+func (p *places) dismissGone(now time.Duration, listed []source.Guest) {
+	there := make(map[model.Name]bool, len(listed))
+	for i := range listed {
+		there[listed[i].Name] = true
+	}
+	for name, g := range p.guests {
+		if there[name] || g.about.Cgroup == "" {
+			continue
+		}
+		exists := false
+		for _, h := range p.hierarchies.all() {
+			_, ok := h.number(g.about.Cgroup)
+			exists = exists || ok
+		}
+		if !exists {
+			p.dismiss(now, name, g)
+		}
+	}
 }
 
 // admit gives a new guest its slots; nil if there are none.
@@ -221,9 +275,28 @@ func (p *places) each(f func(*guest)) {
 	}
 }
 
+// holders returns the cgroups directly in which there are guests'.
+func holders(guests []source.Guest) map[string]bool {
+	dirs := make(map[string]bool)
+	for i := range guests {
+		if path := guests[i].Cgroup; path != "" {
+			dirs[filepath.Dir(path)] = true
+		}
+	}
+	return dirs
+}
+
+// engines reports whether nothing but guests is in a directory that holds some: an
+// engine's own, or the slice of a kubelet's pods. What is found there and is no guest's
+// is that of one that has not been found yet.
+func engines(path string) bool {
+	name := filepath.Base(path)
+	return path != "/" && !strings.HasSuffix(name, ".slice") && !strings.HasSuffix(name, ".service") || strings.HasPrefix(name, "kubepods") || name == "machine.slice"
+}
+
 // unit returns the place of a unit. Those that only hold others have none: what runs
 // in them directly is the next one's above.
-func (p *places) unit(u model.Unit) (uint32, bool) {
+func (p *places) unit(u model.Unit, holdsGuests bool) (uint32, bool) {
 	if u.Name == "" {
 		return 0, false
 	}
@@ -234,6 +307,9 @@ func (p *places) unit(u model.Unit) (uint32, bool) {
 			return 0, false
 		}
 		p.units[u.Name] = o
+	}
+	if holdsGuests && engines(u.Path) {
+		o.cause, o.culprit = model.CauseNeighbour, model.OtherCulprits
 	}
 	place := uint32(p.slots.of(o))
 	if u.Path == "/" {
@@ -264,8 +340,8 @@ func (p *places) house(paths map[string]uint32) {
 	for _, g := range p.guests {
 		for _, pid := range g.about.Threads.Processes {
 			seen[pid] = true
-			home, known := p.homes[pid]
-			if !known {
+			home := p.homes[pid]
+			if home == "" { // not known, or it could not be read
 				home = p.cgroupOf(pid)
 				p.homes[pid] = home
 			}
@@ -325,25 +401,29 @@ func (p *places) cgroupOf(pid int32) string {
 	return ""
 }
 
-// tell brings what is in the kernel's maps up to date.
+// tell brings what is in the kernel's maps up to date. Whatever was changed there is
+// told to the programs, also when something else could not be.
 func (p *places) tell(wanted map[*hierarchy]map[uint64]uint32, threads map[uint32]uint32) error {
-	changed := false
+	var errs []error
 	for h, places := range wanted {
-		c, err := bring(h.places, h.placed, places)
+		changed, err := bring(h.places, h.placed, places)
+		p.untold = p.untold || changed
 		if err != nil {
-			return fmt.Errorf("placing the cgroups of %s: %w", h.root, err)
+			errs = append(errs, fmt.Errorf("placing the cgroups of %s: %w", h.root, err))
 		}
-		changed = changed || c
 	}
-	c, err := bring(p.threads, p.threaded, threads)
+	changed, err := bring(p.threads, p.threaded, threads)
+	p.untold = p.untold || changed
 	if err != nil {
-		return fmt.Errorf("placing threads: %w", err)
+		errs = append(errs, fmt.Errorf("placing threads: %w", err))
 	}
-	changed = changed || c
-	if changed && p.changed != nil {
-		return p.changed()
+	if p.untold && p.changed != nil {
+		if err := p.changed(); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		p.untold = false
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // bring makes the kernel's map, which holds is, hold wanted.

@@ -125,6 +125,7 @@ func TestMachineWithoutCgroupIsToldByItsThreads(t *testing.T) {
 
 func TestGuestKeepsItsSlotForAWhile(t *testing.T) {
 	h := newFakeHost(t)
+	h.file("sys/fs/cgroup/docker/1/cgroup.procs", "")
 	h.around.Guests = []source.Guest{container("web", "/docker/1", "")}
 	h.arrange(time.Second, h.around)
 	slot := h.slotOf("web")
@@ -135,6 +136,33 @@ func TestGuestKeepsItsSlotForAWhile(t *testing.T) {
 	paths, _ := h.arrange(2*time.Second+kept, source.Surroundings{})
 	if _, ok := paths["/docker/1"]; ok || len(h.guests) != 0 {
 		t.Errorf("a guest that is gone has a place: %v", paths)
+	}
+}
+
+func TestGuestWhoseCgroupIsGoneLosesItsSlotAtOnce(t *testing.T) {
+	h := newFakeHost(t)
+	h.around.Guests = []source.Guest{container("web", "/docker/1", "")}
+	h.arrange(time.Second, h.around)
+	h.arrange(2*time.Second, source.Surroundings{})
+	if len(h.guests) != 0 {
+		t.Errorf("%d guests have slots", len(h.guests))
+	}
+}
+
+// What is in an engine's directory and is no guest's is a guest's that has not been
+// found yet, and no service's of the host.
+func TestUnitsThatHoldNothingButGuests(t *testing.T) {
+	for path, want := range map[string]model.Cause{
+		"/docker": model.CauseNeighbour, "/kubepods.slice/kubepods-pod1.slice": model.CauseNeighbour, "/machine.slice": model.CauseNeighbour,
+		"/system.slice": model.CauseSystem, "/": model.CauseSystem,
+	} {
+		h := newFakeHost(t)
+		h.around.Guests = []source.Guest{container("web", filepath.Join(path, "1"), "")}
+		h.around.Units = []model.Unit{{Path: path, Name: "unit"}}
+		h.arrange(time.Second, h.around)
+		if got := h.units["unit"].cause; got != want {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
 	}
 }
 

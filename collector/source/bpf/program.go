@@ -35,19 +35,20 @@ type kind struct {
 	modes  []string
 	open   func(*env) (program, error)
 	remedy string // where the kernel does not have what it looks at
+	module string // of the kernel in which that may be, and which may come later
 }
 
 // kinds lists the programs, in the order in which they are read: the totals first, so
 // that all waits that are in them are in what sched knows of who ran meanwhile.
 func kinds() []kind {
 	return []kind{
-		{"totals", "how long all threads of guests ran and waited", nil, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host"},
-		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED"},
-		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED"},
-		{"reclaim", "the time in which guests reclaim memory themselves", nil, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller"},
-		{"fuse", "requests of FUSE and virtiofs mounts", nil, openFuse, "Linux 6.11, and module fuse where it is one"},
-		{"kvm", "exits that hypervisor processes handle", nil, openKVM, "KVM, loaded where it is a module"},
-		{"block", "block requests", nil, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups"},
+		{"totals", "how long all threads of guests ran and waited", nil, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host", ""},
+		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"reclaim", "the time in which guests reclaim memory themselves", nil, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
+		{"fuse", "requests of FUSE and virtiofs mounts", nil, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
+		{"kvm", "exits that hypervisor processes handle", nil, openKVM, "KVM, loaded where it is a module", "kvm"},
+		{"block", "block requests", nil, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
 	}
 }
 
@@ -80,6 +81,7 @@ type loaded struct {
 	wanted  bool
 	program program // nil while it is not in the kernel
 	err     error   // why it is not
+	dropped bool    // it was, and could not be loaded with more slots
 }
 
 // programsOf returns the table, with what is wanted of it.
@@ -109,12 +111,12 @@ func (s *Source) load() error {
 		return err
 	}
 	var errs []error
-	loaded := false
+	loaded, fresh := false, false
 	for _, l := range s.programs {
 		if l.wanted && l.program == nil {
 			var p program
 			if p, l.err = l.open(e); l.err == nil {
-				l.program = p
+				l.program, fresh = p, true
 			}
 		}
 		loaded = loaded || l.program != nil
@@ -122,23 +124,30 @@ func (s *Source) load() error {
 			errs = append(errs, fmt.Errorf("program %s: %w", l.name, l.err))
 		}
 	}
-	if loaded {
+	if fresh {
 		debug.FreeOSMemory() // a third of what an idle exporter takes, and not needed again
+	}
+	if loaded {
 		return nil
 	}
 	if len(errs) == 0 {
 		return &source.Unavailable{Reason: model.NotConfigured, Remedy: "allow at least one program", Err: errors.New("no program is wanted")}
 	}
-	return &source.Unavailable{Reason: reasonOf(errs[0]), Remedy: remedyOf(reasonOf(errs[0])), Err: errors.Join(errs...)}
+	return &source.Unavailable{
+		Reason: reasonOf(errs[0]), Remedy: remedyFor(errs[0]), Err: fmt.Errorf("loading programs: %w", errors.Join(errs...)),
+	}
 }
 
 // tryAgain is how long a program that could not be loaded is left alone: a module of
 // the kernel may have come meanwhile.
 const tryAgain = 10 * time.Minute
 
-// retry loads what could not be loaded before.
+// retry loads what the kernel did not have before. What it has refused it will refuse
+// again.
 func (s *Source) retry(now time.Duration) {
-	missing := slices.ContainsFunc(s.programs, func(l *loaded) bool { return l.wanted && l.program == nil })
+	missing := slices.ContainsFunc(s.programs, func(l *loaded) bool {
+		return l.wanted && l.program == nil && (l.module != "" && errors.Is(l.err, errNotThere) || l.dropped)
+	})
 	if !missing || now-s.triedAt < tryAgain {
 		return
 	}
@@ -149,7 +158,7 @@ func (s *Source) retry(now time.Duration) {
 // grow gives the programs more slots when there are too few: who kept whom waiting is
 // counted in a table of a fixed size.
 func (s *Source) grow(now time.Duration) {
-	if s.places.unplaced == 0 || s.opts.Slots >= mostSlots/2 {
+	if s.places.unplaced == 0 || s.opts.Slots >= mostSlots {
 		return
 	}
 	e, err := s.env()
@@ -157,6 +166,7 @@ func (s *Source) grow(now time.Duration) {
 		return
 	}
 	s.opts.Slots *= 2
+	s.places.unplaced = 0 // until they are put again
 	e.opts.Slots = s.opts.Slots
 	s.places.slots.most = s.opts.Slots
 	for _, l := range s.programs {
@@ -164,7 +174,7 @@ func (s *Source) grow(now time.Duration) {
 			resize(time.Duration, *env) error
 		}); ok {
 			if err := sized.resize(now, e); err != nil {
-				l.err = errors.Join(err, l.unload())
+				l.err, l.dropped = errors.Join(err, l.unload()), true
 			}
 		}
 	}
@@ -189,14 +199,18 @@ func (l *loaded) feature() model.Feature {
 		return f
 	}
 	f.Reason = reasonOf(l.err)
-	f.Remedy = fmt.Sprintf("%s are not seen (%v): %s", l.what, brief(l.err), remedyOf(f.Reason))
+	why, remedy := l.err, remedyFor(l.err)
 	var own *source.Unavailable
-	if errors.As(l.err, &own) {
-		f.Remedy = fmt.Sprintf("%s are not seen (%v): %s", l.what, brief(own.Err), own.Remedy)
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.As(l.err, &own):
+		why, remedy = own.Err, own.Remedy
+	case f.Reason == model.NotSupported && errors.As(l.err, &verifier):
+		remedy = fmt.Sprintf("they need %s; where the kernel has that, please report its release", l.remedy)
+	case f.Reason == model.NotSupported:
+		remedy = "they need " + l.remedy
 	}
-	if f.Reason == model.NotSupported && l.remedy != "" {
-		f.Remedy = fmt.Sprintf("%s are not seen (%v): they need %s", l.what, brief(l.err), l.remedy)
-	}
+	f.Remedy = fmt.Sprintf("%s are not seen (%s): %s", l.what, brief(why), remedy)
 	return f
 }
 
@@ -214,10 +228,13 @@ func (e *env) object(load func() (*ebpf.CollectionSpec, error), h *hierarchy, pr
 	}
 	opts := ebpf.CollectionOptions{
 		MapReplacements: make(map[string]*ebpf.Map),
-		Programs:        ebpf.ProgramOptions{KernelTypes: e.kernel.types, LogLevel: ebpf.LogLevelStats},
+		Programs:        ebpf.ProgramOptions{KernelTypes: e.kernel.types},
 	}
 	if module := e.kernel.module; module != nil {
 		opts.Programs.ExtraRelocationTargets = []*btf.Spec{module}
+	}
+	if h != nil && h.places == nil {
+		return nil, fmt.Errorf("looking for the cgroups of the controller: %w", errNotThere)
 	}
 	for name, m := range map[string]*ebpf.Map{"places": nil, "threads": e.places.threads} {
 		if h != nil && name == "places" {

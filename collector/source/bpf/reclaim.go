@@ -109,6 +109,9 @@ func (r *reclaim) add(g *guest, scope int, ns uint64) {
 
 // report gives every guest both: that nothing had to be reclaimed is known.
 func (r *reclaim) report(g *guest, to *model.MeasuredGuest) {
+	if byThreads := g.about.Kind == model.VM && g.placed; !g.inMemory && !byThreads {
+		return // nothing of it can be seen
+	}
 	var ns reclaimGuest
 	if own := r.guests[g]; own != nil {
 		ns = *own

@@ -77,7 +77,7 @@ var errNotThere = errors.New("the kernel does not have it")
 
 // unavailable wraps an error of what every program needs.
 func unavailable(err error, doing string) error {
-	return &source.Unavailable{Reason: reasonOf(err), Remedy: remedyOf(reasonOf(err)), Err: fmt.Errorf("%s: %w", doing, err)}
+	return &source.Unavailable{Reason: reasonOf(err), Remedy: remedyFor(err), Err: fmt.Errorf("%s: %w", doing, err)}
 }
 
 // reasonOf says why something could not be loaded. The capabilities were looked at
@@ -93,11 +93,23 @@ func reasonOf(err error) model.Reason {
 		return own.Reason
 	case errors.Is(err, errNotThere), errors.Is(err, btf.ErrNotFound), errors.Is(err, ebpf.ErrNotSupported):
 		return model.NotSupported
-	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES) && !errors.As(err, &verifier):
-		return model.Refused
+	case errors.As(err, &verifier) && !errors.Is(err, unix.EPERM):
+		return model.NotSupported // this kernel has another type, or its verifier another opinion
 	default:
 		return model.Refused
 	}
+}
+
+// remedyFor says what to do about an error.
+func remedyFor(err error) string {
+	var verifier *ebpf.VerifierError
+	switch {
+	case errors.Is(err, unix.ENOMEM):
+		return "give the machine or the exporter's cgroup more memory, or leave the program out with --bpf.without"
+	case errors.As(err, &verifier) && !errors.Is(err, unix.EPERM):
+		return "this kernel does not take the program: please report its release; leave the program out with --bpf.without"
+	}
+	return remedyOf(reasonOf(err))
 }
 
 func remedyOf(r model.Reason) string {
@@ -111,9 +123,13 @@ func remedyOf(r model.Reason) string {
 	case model.NotConfigured:
 		return "leave a program in --bpf.without out, or switch the source off with --no-source.bpf"
 	default:
-		return "allow it in kernel lockdown and in the security module of this machine, or leave the program out with --bpf.without"
+		return "allow it in kernel lockdown, in the security module and in the user namespace of this machine, or switch the source off with --no-source.bpf"
 	}
 }
+
+// misleading is what the library adds to every refusal; the limit it speaks of counts
+// before Linux 5.11 only.
+const misleading = " (MEMLOCK may be too low, consider rlimit.RemoveMemlock)"
 
 // brief is an error without the log of the kernel's verifier, which has thousands of
 // lines.
@@ -124,7 +140,7 @@ func brief(err error) string {
 			return ' '
 		}
 		return r
-	}, err.Error())
+	}, strings.ReplaceAll(err.Error(), misleading, ""))
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}

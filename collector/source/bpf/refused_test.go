@@ -79,7 +79,8 @@ func TestReasonOfARefusal(t *testing.T) {
 	}{
 		{"none", nil, model.Available},
 		{"lockdown or a security module", fmt.Errorf("loading: %w", unix.EPERM), model.Refused},
-		{"the verifier", &ebpf.VerifierError{Cause: unix.EACCES, Log: []string{"R0 !read_ok"}}, model.Refused},
+		{"the verifier", &ebpf.VerifierError{Cause: unix.EACCES, Log: []string{"R0 !read_ok"}}, model.NotSupported},
+		{"no memory", fmt.Errorf("loading: %w", unix.ENOMEM), model.Refused},
 		{"no such tracepoint", fmt.Errorf("loading: %w", btf.ErrNotFound), model.NotSupported},
 		{"no such type of program", fmt.Errorf("loading: %w", ebpf.ErrNotSupported), model.NotSupported},
 		{"no such member", fmt.Errorf("loading: %w", errNotThere), model.NotSupported},
@@ -113,7 +114,7 @@ func TestOneRefusalLeavesTheRest(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s.programs = append(s.programs, &loaded{kind: kind{name: "bad", what: "nothing", open: refusing}, wanted: true})
+	s.programs = append(s.programs, &loaded{kind: kind{name: "bad", what: "bad things", open: refusing, remedy: "a kernel that takes anything"}, wanted: true})
 	if err := s.load(); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +125,7 @@ func TestOneRefusalLeavesTheRest(t *testing.T) {
 	for _, f := range r.Features {
 		switch f.Name {
 		case "bad":
-			if f.Reason != model.Refused || f.Remedy == "" || strings.Contains(f.Remedy, "\n") || len(f.Remedy) > 600 {
+			if f.Reason != model.NotSupported || !strings.Contains(f.Remedy, "R0 !read_ok") || strings.Contains(f.Remedy, "\n") || len(f.Remedy) > 600 {
 				t.Errorf("a refused program is told as %+v", f)
 			}
 		case "sched":
@@ -144,7 +145,7 @@ func TestNothingThatCanBeLoaded(t *testing.T) {
 	t.Cleanup(p.close)
 	s := &Source{places: p, types: btf.LoadKernelSpec, opts: Options{ProcFS: "/proc"}, programs: []*loaded{{kind: kind{name: "bad", open: refusing}, wanted: true}}}
 	var u *source.Unavailable
-	if err := s.load(); !errors.As(err, &u) || u.Reason != model.Refused {
+	if err := s.load(); !errors.As(err, &u) || u.Reason != model.NotSupported {
 		t.Errorf("error %v, want that it is not available", err)
 	}
 	s.programs[0].wanted = false

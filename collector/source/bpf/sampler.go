@@ -22,7 +22,7 @@ import (
 // 6.17; later what a quota holds stays unexplained. See c/sampler.bpf.c.
 type sampler struct {
 	objects *ebpf.Collection
-	blamed  *matrix
+	blamed  matrix
 	waits   *waits
 	ns      uint64 // of all guests
 
@@ -65,9 +65,7 @@ func (s *sampler) open(e *env) (err error) {
 			_ = s.close() // the first error says why
 		}
 	}()
-	if s.blamed, err = mapMatrix(s.objects.Maps["blamed"], slotBits); err != nil {
-		return err
-	}
+	s.blamed = matrix{s.objects.Maps["blamed"], 1 << slotBits}
 	return s.watch()
 }
 
@@ -142,28 +140,26 @@ func (s *sampler) resize(now time.Duration, e *env) error {
 }
 
 func (s *sampler) read(now time.Duration, p *places) error {
-	used := p.slots.used()
-	for slot := slotsReserved; slot < used; slot++ {
-		victim := p.slots.owners[slot]
-		if victim == nil || victim.guest == nil {
-			continue
-		}
-		who := victim.guest.partOf(uint16(slot))
-		s.blamed.take(slot, used, func(other int, ns uint64) {
-			s.ns += ns
-			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+	s.waits.sweep(now) // what it drops has been reported
+	err := s.blamed.read(func(w *words) {
+		eachVictim(p, s.blamed.side, func(slot, used int, who part) {
+			s.blamed.take(w, slot, used, func(other int, ns uint64) {
+				s.ns += ns
+				s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+			})
 		})
-	}
-	s.waits.sweep(now)
+	})
 	if now-s.lookedAt < onlineEvery {
-		return nil
+		return err
 	}
 	s.lookedAt = now
-	return s.watch()
+	return errors.Join(err, s.watch())
 }
 
 func (s *sampler) report(g *guest, to *model.MeasuredGuest) {
-	to.Waits = s.waits.report(g, to.Waits)
+	if g.placed {
+		to.Waits = s.waits.report(g, to.Waits)
+	}
 }
 
 // sawWaited returns the seconds that guests were seen to wait.
@@ -176,10 +172,6 @@ func (s *sampler) close() error {
 	for cpu, fd := range s.events {
 		errs = append(errs, unix.Close(fd))
 		delete(s.events, cpu)
-	}
-	if s.blamed != nil {
-		errs = append(errs, s.blamed.unmap())
-		s.blamed = nil
 	}
 	if s.objects != nil {
 		s.objects.Close()

@@ -57,9 +57,9 @@ func TestSamplerSaysWhoRan(t *testing.T) {
 		{"for b", by1["neighbour "+container("b", "", "").String()] - by0["neighbour "+container("b", "", "").String()], b1 - b0},
 		{"for c", by1["neighbour "+container("c", "", "").String()] - by0["neighbour "+container("c", "", "").String()], c1 - c0},
 	} {
-		// What chance may do to so many looks, twice, and 2 %.
+		// What chance may do to so many looks, four times, and 2 %.
 		looks := is.want * looksPerSecond
-		tolerance := is.want*0.02 + 2*math.Sqrt(looks*(1-is.want/wall.Seconds()))/looksPerSecond
+		tolerance := is.want*0.02 + 4*math.Sqrt(looks*(1-is.want/wall.Seconds()))/looksPerSecond
 		if math.Abs(is.got-is.want) > tolerance {
 			t.Errorf("%s: a was seen to wait for %.3f s, the truth is %.3f s ± %.3f s", is.what, is.got, is.want, tolerance)
 			continue

@@ -20,7 +20,7 @@ import (
 type sched struct {
 	objects *ebpf.Collection
 	link    link.Link
-	blamed  *matrix
+	blamed  matrix
 	waited  *words
 	shards  int
 	counted [][model.Slots]uint64 // what waited had, by slot
@@ -74,9 +74,7 @@ func (s *sched) open(e *env) (err error) {
 			_ = s.close() // the first error says why
 		}
 	}()
-	if s.blamed, err = mapMatrix(s.objects.Maps["blamed"], slotBits); err != nil {
-		return err
-	}
+	s.blamed = matrix{s.objects.Maps["blamed"], 1 << slotBits}
 	if s.waited, err = mapWords(s.objects.Maps["waited"]); err != nil {
 		return err
 	}
@@ -128,7 +126,9 @@ func b2u(b bool) uint32 {
 
 // resize makes the maps those of more slots. What was counted stays.
 func (s *sched) resize(now time.Duration, e *env) error {
-	if err := s.read(now, e.places); err != nil {
+	err := s.link.Close() // what is counted from now on is lost
+	s.link = nil
+	if err := errors.Join(err, s.read(now, e.places)); err != nil {
 		return err
 	}
 	if err := s.close(); err != nil {
@@ -151,29 +151,25 @@ func (s *sched) placesChanged() error {
 }
 
 func (s *sched) read(now time.Duration, p *places) error {
-	used := p.slots.used()
-	for slot := slotsReserved; slot < used; slot++ {
-		victim := p.slots.owners[slot]
-		if victim == nil || victim.guest == nil {
-			continue
-		}
-		who := victim.guest.partOf(uint16(slot))
-		var sum uint64
-		s.blamed.take(slot, used, func(other int, ns uint64) {
-			sum += ns
-			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+	s.waits.sweep(now) // what it drops has been reported
+	err := s.blamed.read(func(w *words) {
+		eachVictim(p, s.blamed.side, func(slot, used int, who part) {
+			var sum uint64
+			s.blamed.take(w, slot, used, func(other int, ns uint64) {
+				sum += ns
+				s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+			})
+			if sum > 0 {
+				s.readWaits(who, slot, sum)
+			}
 		})
-		if sum > 0 {
-			s.readWaits(who, slot, sum)
-		}
-	}
-	s.waits.sweep(now)
+	})
 	for g := range s.guests {
 		if g.gone && now-g.goneAt > kept {
 			delete(s.guests, g)
 		}
 	}
-	return nil
+	return err
 }
 
 // readWaits adds up the shards of a slot, for which there were ns nanoseconds of waits.
@@ -214,24 +210,25 @@ func (own *schedGuest) add(ns uint64, counts *[model.Slots]uint64) {
 }
 
 func (s *sched) report(g *guest, to *model.MeasuredGuest) {
-	to.Latency = &s.of(g).latency
+	if !g.placed {
+		return // nothing of it can be seen
+	}
+	if own := s.guests[g]; own != nil {
+		to.Latency = &own.latency
+	}
 	to.Waits = s.waits.report(g, to.Waits)
 }
 
+func (s *sched) status(time.Duration, *model.Program) {}
+
 // sawWaited returns the seconds that guests were seen to wait.
 func (s *sched) sawWaited() float64 { return float64(s.ns) / 1e9 }
-
-func (s *sched) status(time.Duration, *model.Program) {}
 
 func (s *sched) close() error {
 	var errs []error
 	if s.link != nil {
 		errs = append(errs, s.link.Close())
 		s.link = nil
-	}
-	if s.blamed != nil {
-		errs = append(errs, s.blamed.unmap())
-		s.blamed = nil
 	}
 	if s.waited != nil {
 		errs = append(errs, s.waited.unmap())

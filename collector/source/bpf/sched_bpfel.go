@@ -45,16 +45,16 @@ type schedCpu struct {
 		Pad   uint32
 	}
 	Cache [64]struct {
-		_     structs.HostLayout
-		Key   uint64
-		Place uint32
-		Pad   uint32
+		_          structs.HostLayout
+		Key        uint64
+		Place      uint32
+		Generation uint32
 	}
 	Threads [64]struct {
-		_     structs.HostLayout
-		Key   uint64
-		Place uint32
-		Pad   uint32
+		_          structs.HostLayout
+		Key        uint64
+		Place      uint32
+		Generation uint32
 	}
 }
 

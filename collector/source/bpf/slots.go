@@ -88,3 +88,14 @@ func (s *slots) owner(slot uint16) *owner {
 
 // used is one more than the greatest slot in use.
 func (s *slots) used() int { return len(s.owners) }
+
+// eachVictim calls f for each slot below most whose waits are somebody's, with the
+// number of slots in use.
+func eachVictim(p *places, most int, f func(slot, used int, who part)) {
+	used := min(p.slots.used(), most)
+	for slot := slotsReserved; slot < used; slot++ {
+		if o := p.slots.owners[slot]; o != nil && o.guest != nil {
+			f(slot, used, o.guest.partOf(uint16(slot)))
+		}
+	}
+}

@@ -190,7 +190,7 @@ func (t *totals) inherit(now time.Duration) {
 
 // report says nothing of virtual machines: of them other threads count than all.
 func (t *totals) report(g *guest, to *model.MeasuredGuest) {
-	if g.about.Kind != model.Container {
+	if g.about.Kind != model.Container || !g.placed {
 		return
 	}
 	var sum usage

@@ -10,8 +10,8 @@ import (
 )
 
 func TestTotalsOfGuestsInsideOthers(t *testing.T) {
-	outer := &guest{about: container("outer", "/outer", ""), slot: 10}
-	inner := &guest{about: container("inner", "/outer/inner", "outer"), slot: 11, around: outer}
+	outer := &guest{about: container("outer", "/outer", ""), slot: 10, placed: true}
+	inner := &guest{about: container("inner", "/outer/inner", "outer"), slot: 11, around: outer, placed: true}
 	vm := &guest{about: machine("vm", "/outer/vm", nil, nil), slot: 12, helpers: 13, around: outer}
 	outer.inner = []*guest{inner, vm}
 	counted := &totals{usages: map[part]*usage{

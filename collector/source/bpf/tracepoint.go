@@ -32,7 +32,7 @@ func (f finder) find(module string, tracepoints ...string) (*btf.Spec, error) {
 	}
 	types, err := f.module(module)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("looking for %s, module %s is not loaded: %w", missingOf(f.kernel, tracepoints), module, errNotThere)
+		return nil, fmt.Errorf("looking for %s, there are no types of module %s: it is not loaded, or the kernel has no CONFIG_DEBUG_INFO_BTF_MODULES: %w", missingOf(f.kernel, tracepoints), module, errNotThere)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the types of module %s: %w", module, err)

@@ -38,7 +38,9 @@ func TestCountsStayWhenThereAreMoreSlots(t *testing.T) {
 	s.around(t, container("a", "", ""))
 	s.mu.Lock()
 	r := s.programs[indexOf(s, "reclaim")].program.(*reclaim)
-	slot := int(s.places.guests[container("a", "", "").Name].slot)
+	g := s.places.guests[container("a", "", "").Name]
+	g.inMemory = true
+	slot := int(g.slot)
 	r.reclaimed.row(slot, reclaimScopes)[hostLimit] = 25e7
 	err := r.resize(s.now(), &env{Options{Slots: 2 * s.opts.Slots}, kernelOf(t, s), s.places})
 	s.mu.Unlock()

@@ -23,9 +23,14 @@ type culprit struct {
 }
 
 type wait struct {
-	ns uint64
-	at time.Duration // it last grew
+	ns     uint64
+	recent uint64        // of it since the last sweep
+	at     time.Duration // it last grew
 }
+
+// mostWaits is how many culprits a guest may have; others are added up until the next
+// sweep, which leaves those that did most lately.
+const mostWaits, keptWaits = 64, 16
 
 // forgotten is how long a culprit that does nothing more is listed. One that returns
 // begins at 0.
@@ -47,11 +52,16 @@ func (w *waits) add(now time.Duration, p part, o *owner, ns uint64) {
 			w.by[g] = of
 		}
 		one := of[c]
+		if one == nil && c.name != "" && len(of) >= mostWaits {
+			c.name = model.OtherCulprits
+			one = of[c]
+		}
 		if one == nil {
 			one = &wait{}
 			of[c] = one
 		}
 		one.ns += ns
+		one.recent += ns
 		one.at = now
 	})
 }
@@ -67,11 +77,32 @@ func (w *waits) sweep(now time.Duration) {
 			delete(w.by, g)
 			continue
 		}
-		for c, one := range of {
-			if now-one.at > forgotten {
-				delete(of, c)
-			}
+		w.thin(now, of)
+	}
+}
+
+// thin forgets culprits that do nothing more, and all but those that did most lately
+// where there are many.
+func (w *waits) thin(now time.Duration, of map[culprit]*wait) {
+	var named []uint64
+	for c, one := range of {
+		switch {
+		case now-one.at > forgotten:
+			delete(of, c)
+		case c.name != "" && c.name != model.OtherCulprits:
+			named = append(named, one.recent)
 		}
+	}
+	least := uint64(0)
+	if len(named) > keptWaits {
+		slices.Sort(named)
+		least = named[len(named)-keptWaits]
+	}
+	for c, one := range of {
+		if c.name != "" && c.name != model.OtherCulprits && one.recent < least {
+			delete(of, c)
+		}
+		one.recent = 0
 	}
 }
 

@@ -47,23 +47,26 @@ func (w *words) unmap() error {
 	return nil
 }
 
-// matrix counts nanoseconds by the slot of who waited and the slot of who ran.
+// matrix counts nanoseconds by the slot of who waited and the slot of who ran. It is
+// mapped while it is read only: it may be large, and most of it is empty.
 type matrix struct {
-	*words
-	side int // slots
+	counts *ebpf.Map
+	side   int // slots
 }
 
-func mapMatrix(m *ebpf.Map, slotBits uint32) (*matrix, error) {
-	w, err := mapWords(m)
+// read calls f with the matrix in our memory.
+func (m *matrix) read(f func(*words)) error {
+	w, err := mapWords(m.counts)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return &matrix{w, 1 << slotBits}, nil
+	f(w)
+	return w.unmap()
 }
 
 // take calls f for each slot, of those in use, for which a victim waited.
-func (m *matrix) take(victim, used int, f func(other int, ns uint64)) {
-	row := m.row(victim, m.side)
+func (m *matrix) take(w *words, victim, used int, f func(other int, ns uint64)) {
+	row := w.row(victim, m.side)
 	for i := range row[:min(used, m.side)] {
 		if ns := take(row, i); ns > 0 {
 			f(i, ns)

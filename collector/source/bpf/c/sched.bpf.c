@@ -38,7 +38,7 @@ struct cfs_rq___old {
 #define BLOCKS 32
 #define PAIRS 16
 #define CACHE 64
-#define HELD 256
+#define HELD 1024
 #define CHANGES 4
 
 #define BLOCK_NS (4ULL << 20)  /* about 4 ms */
@@ -68,7 +68,7 @@ struct block {
 struct cached {
 	u64 key;
 	u32 place;
-	u32 pad;
+	u32 generation; /* of threads, and one more */
 };
 
 /* A queue whose quota has held it: how long, as of the times when that was seen to
@@ -149,7 +149,7 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 	struct cgroup_subsys_state *css = cpu_css(task);
 	u64 serial = css->serial_nr;
 	u64 key = serial + ((u64)generation << 40) + 1;
-	struct cached *kept = &c->cache[serial % CACHE];
+	struct cached *kept = &c->cache[(serial * 0x9E3779B97F4A7C15ULL) >> 58];
 
 	if (kept->key != key) {
 		kept->place = find_place(css);
@@ -160,11 +160,12 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 		return narrow(place, task);
 
 	u32 pid = task->pid;
-	key = ((u64)generation << 32) + pid + 1;
+	key = ((u64)task->tgid << 32) + pid;
 	kept = &c->threads[pid % CACHE];
-	if (kept->key != key) {
+	if (kept->key != key || kept->generation != generation + 1) {
 		kept->place = narrow(place, task);
 		kept->key = key;
+		kept->generation = generation + 1;
 	}
 	return kept->place;
 }
@@ -263,10 +264,11 @@ static __noinline u64 walk(struct cpu *c, u32 victim, u64 queued, u64 until, u32
 		if (part > length)
 			part = length;
 		u64 found = 0;
+		u32 coarse = length >> 32 ? 16 : 0; /* a slice of hours: the product has to fit */
 		for (u32 k = 0; k < PAIRS; k++) {
 			if (k >= b->used)
 				break;
-			u64 ns = b->ns[k] * part / length;
+			u64 ns = (b->ns[k] >> coarse) * part / (length >> coarse);
 			found += ns;
 			blame(victim, b->slot[k], ns);
 		}
@@ -319,7 +321,7 @@ static __always_inline u64 throttled(struct cfs_rq *q)
 /* held_of returns what is known of the queue of a cgroup; fresh says that it is new. */
 static __always_inline struct held *held_of(u64 serial, u64 total, bool *fresh)
 {
-	u32 first = serial % HELD, second = first ^ 1;
+	u32 first = (serial * 0x9E3779B97F4A7C15ULL) >> 54, second = first ^ 1;
 	struct held *h = bpf_map_lookup_elem(&helds, &first);
 	if (!h || h->key == serial + 1)
 		return h;
@@ -343,8 +345,10 @@ static __always_inline u64 held(u64 serial, u64 total, u64 queued, u64 now)
 	struct held *h = held_of(serial, total, &fresh);
 	u64 since = total;
 
-	if (!h || fresh)
+	if (!h)
 		return NOT_KNOWN;
+	if (fresh)
+		return total <= now - queued ? total : NOT_KNOWN;
 	if (h->total != total) {
 		u32 i = h->next++ % CHANGES;
 		h->at[i] = now;
