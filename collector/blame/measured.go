@@ -59,7 +59,7 @@ func (r *cpuRing) meetMeasured(g *group, now time.Duration, c *model.CPU) bool {
 		return g.measured != nil
 	case c.Waits != nil && g.measured == nil:
 		g.measured = &measured{waits: make(map[runner]*wait)}
-		g.measured.begin(now, r.most, r.exposures, steal)
+		g.measured.begin(now, r, c)
 	case c.Waits == nil && g.measured != nil && now-g.measured.seenAt > unmeasured:
 		g.measured = nil
 		g.accounted, g.returned = false, true
@@ -68,17 +68,21 @@ func (r *cpuRing) meetMeasured(g *group, now time.Duration, c *model.CPU) bool {
 }
 
 // begin starts the account anew at 0. What was measured until then is of no increase.
-func (m *measured) begin(now time.Duration, most int, exposures *uint64, steal float64) {
-	m.account = account{most: most, exposures: exposures, method: model.Measured}
+// A quota that is known is there from the beginning, and never unexplained.
+func (m *measured) begin(now time.Duration, r *cpuRing, c *model.CPU) {
+	m.account = account{most: r.most, exposures: r.exposures, method: model.Measured}
 	m.account.parts = append(m.account.parts, part{cause: model.CauseUnexplained, at: now})
-	m.steal = steal
+	if c.Throttled != (model.Opt{}) {
+		m.account.parts = append(m.account.parts, part{cause: model.CauseThrottle, at: now})
+	}
+	m.steal = number(c.Steal)
 }
 
 // update splits what the guest, which is called label, waited since the last one.
 func (m *measured) update(r *cpuRing, now time.Duration, label string, c *model.CPU) {
 	steal := number(c.Steal)
 	if steal < m.steal {
-		m.begin(now, r.most, r.exposures, steal) // it was started again
+		m.begin(now, r, c) // it was started again
 	}
 	first := m.gen == 0
 	total := m.collect(r.gen, label, c.Waits)
