@@ -13,8 +13,12 @@ type owner struct {
 	cause   model.Cause // of a wait for it
 	culprit string      // Name.String of a guest, the name of a unit
 	guest   *guest      // nil unless it is one
-	goneAt  time.Duration
-	gone    bool
+}
+
+// unit is a service or slice of the host.
+type unit struct {
+	owner
+	slot uint16
 }
 
 // guest is one whose figures are counted.
@@ -25,11 +29,12 @@ type guest struct {
 	helpers  uint16 // of the other threads of a virtual machine
 	around   *guest
 	inner    []*guest
-	atStart  bool // it was there when the exporter started
 	placed   bool // the kernel can tell its threads from others
 	inIO     bool // … and its disk requests
 	inMemory bool // … and its reclaim
 	seenAt   time.Duration
+	gone     bool
+	goneAt   time.Duration
 	measured model.MeasuredGuest // what the last reading gave
 }
 

@@ -34,11 +34,10 @@ type places struct {
 	slots   slots
 	guests  map[model.Name]*guest
 	byLabel map[string]*guest
-	units   map[string]*owner // by name
-	homes   map[int32]string  // cgroup of each process of a virtual machine, in the hierarchy of the CPU controller
-	placed  bool              // guests have been placed once
-	changed func() error      // what the programs keep of places is not true any more
-	untold  bool              // that could not be told yet
+	units   map[string]*unit // by name
+	homes   map[int32]string // cgroup of each process of a virtual machine, in the hierarchy of the CPU controller
+	changed func() error     // what the programs keep of places is not true any more
+	untold  bool             // that could not be told yet
 
 	// Guests that found no slot: now, and in all.
 	turnedAway map[model.Name]bool
@@ -61,7 +60,7 @@ func newPlaces(opts Options) (*places, error) {
 		procfs: opts.ProcFS, hierarchies: findHierarchies(opts.SysFS),
 		slots:    newSlots(opts.Slots),
 		threaded: make(map[uint32]uint32), guests: make(map[model.Name]*guest), byLabel: make(map[string]*guest),
-		units: make(map[string]*owner), homes: make(map[int32]string),
+		units: make(map[string]*unit), homes: make(map[int32]string),
 	}
 	for _, h := range p.hierarchies.all() {
 		m, err := ebpf.NewMap(&ebpf.MapSpec{Name: "places", Type: ebpf.Hash, KeySize: 8, ValueSize: 4, MaxEntries: mostPlaces})
@@ -200,7 +199,6 @@ func (p *places) meet(now time.Duration, around source.Surroundings) {
 			g.around.inner = append(g.around.inner, g)
 		}
 	}
-	p.placed = true
 	p.retireUnits(now, around.Units)
 }
 
@@ -228,7 +226,7 @@ func (p *places) dismissGone(now time.Duration, listed []source.Guest) {
 
 // admit gives a new guest its slots; nil if there are none.
 func (p *places) admit(about *source.Guest) *guest {
-	g := &guest{about: *about, atStart: !p.placed}
+	g := &guest{about: *about}
 	g.owner = owner{cause: model.CauseNeighbour, culprit: about.String(), guest: g}
 	var ok bool
 	if g.slot, ok = p.slots.take(&g.owner); !ok {
@@ -240,7 +238,6 @@ func (p *places) admit(about *source.Guest) *guest {
 			return nil
 		}
 	}
-	g.measured.Name = about.Name
 	p.guests[about.Name], p.byLabel[g.culprit] = g, g
 	return g
 }
@@ -300,18 +297,19 @@ func (p *places) unit(u model.Unit, holdsGuests bool) (uint32, bool) {
 	if u.Name == "" {
 		return 0, false
 	}
-	o := p.units[u.Name]
-	if o == nil {
-		o = &owner{cause: model.CauseSystem, culprit: u.Name}
-		if _, ok := p.slots.take(o); !ok {
+	own := p.units[u.Name]
+	if own == nil {
+		own = &unit{owner: owner{cause: model.CauseSystem, culprit: u.Name}}
+		var ok bool
+		if own.slot, ok = p.slots.take(&own.owner); !ok {
 			return 0, false
 		}
-		p.units[u.Name] = o
+		p.units[u.Name] = own
 	}
 	if holdsGuests && engines(u.Path) {
-		o.cause, o.culprit = model.CauseNeighbour, model.OtherCulprits
+		own.cause, own.culprit = model.CauseNeighbour, model.OtherCulprits
 	}
-	place := uint32(p.slots.of(o))
+	place := uint32(own.slot)
 	if u.Path == "/" {
 		place |= placeRoot
 	}
@@ -324,10 +322,9 @@ func (p *places) retireUnits(now time.Duration, units []model.Unit) {
 	for i := range units {
 		there[units[i].Name] = true
 	}
-	for name, o := range p.units {
+	for name, u := range p.units {
 		if !there[name] {
-			o.gone, o.goneAt = true, now
-			p.slots.retire(now, p.slots.of(o))
+			p.slots.retire(now, u.slot)
 			delete(p.units, name)
 		}
 	}
@@ -345,12 +342,12 @@ func (p *places) house(paths map[string]uint32) {
 				home = p.cgroupOf(pid)
 				p.homes[pid] = home
 			}
-			if home == "" || (g.about.Cgroup != "" && below(home, g.about.Cgroup)) {
+			if !strings.HasPrefix(home, "/") || (g.about.Cgroup != "" && below(home, g.about.Cgroup)) {
 				continue
 			}
-			place, ok := covering(paths, home)
-			if !ok {
-				place = slotOther
+			place := covering(paths, home)
+			if home != "/" {
+				place &^= placeRoot
 			}
 			paths[home] = place | placeThreads
 		}
@@ -362,14 +359,12 @@ func (p *places) house(paths map[string]uint32) {
 	}
 }
 
-// covering returns the place of the cgroup at path, or of the nearest above it.
-func covering(paths map[string]uint32, path string) (uint32, bool) {
+// covering returns the place of the cgroup at path, or of the nearest above it. The
+// root has one.
+func covering(paths map[string]uint32, path string) uint32 {
 	for {
-		if place, ok := paths[path]; ok {
-			return place, true
-		}
-		if path == "/" || path == "." {
-			return 0, false
+		if place, ok := paths[path]; ok || path == "/" {
+			return place
 		}
 		path = filepath.Dir(path)
 	}

@@ -38,7 +38,7 @@ func newFakeHost(t *testing.T) *fakeHost {
 	h.file("sys/fs/cgroup/cgroup.controllers", "cpu io memory\n")
 	h.places = &places{
 		procfs: filepath.Join(dir, "proc"), hierarchies: findHierarchies(filepath.Join(dir, "sys")), slots: newSlots(64),
-		guests: make(map[model.Name]*guest), byLabel: make(map[string]*guest), units: make(map[string]*owner), homes: make(map[int32]string),
+		guests: make(map[model.Name]*guest), byLabel: make(map[string]*guest), units: make(map[string]*unit), homes: make(map[int32]string),
 	}
 	return h
 }
@@ -92,15 +92,15 @@ func TestPlacesOfCgroups(t *testing.T) {
 	h.process(100, "/machine.slice/vm.scope/emulator")
 	h.process(101, "/system.slice/helper.service") // of its own, outside
 	paths, threads := h.arrange(time.Second, h.around)
-	unit := uint32(h.slots.of(h.units["system.slice"]))
+	system := uint32(h.units["system.slice"].slot)
 	helpers, vcpus := h.helpersOf("vm")|placeVictim, h.slotOf("vm")|placeVictim
 	if diff := cmp.Diff(map[string]uint32{
-		"/":                            uint32(h.slots.of(h.units["-.slice"])) | placeRoot,
+		"/":                            uint32(h.units["-.slice"].slot) | placeRoot,
 		"/docker/1":                    h.slotOf("web") | placeVictim,
 		"/machine.slice/vm.scope":      helpers | placeThreads,
-		"/system.slice":                unit,
-		"/system.slice/x.slice":        unit,
-		"/system.slice/helper.service": unit | placeThreads,
+		"/system.slice":                system,
+		"/system.slice/x.slice":        system,
+		"/system.slice/helper.service": system | placeThreads,
 	}, paths); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}
@@ -117,7 +117,7 @@ func TestMachineWithoutCgroupIsToldByItsThreads(t *testing.T) {
 	paths, _ := h.arrange(time.Second, h.around)
 	if diff := cmp.Diff(map[string]uint32{
 		"/":                           slotOther | placeRoot | placeThreads,
-		"/user.slice/session-1.scope": slotOther | placeRoot | placeThreads,
+		"/user.slice/session-1.scope": slotOther | placeThreads,
 	}, paths); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
 	}

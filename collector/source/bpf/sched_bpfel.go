@@ -44,17 +44,19 @@ type schedCpu struct {
 		Used  uint32
 		Pad   uint32
 	}
-	Cache [64]struct {
-		_          structs.HostLayout
-		Key        uint64
-		Place      uint32
-		Generation uint32
+	Groups [64]struct {
+		_     structs.HostLayout
+		Key   uint64
+		Place uint32
+		Pad   uint32
 	}
 	Threads [64]struct {
 		_          structs.HostLayout
 		Key        uint64
-		Place      uint32
 		Generation uint32
+		Group      uint32
+		Place      uint32
+		Pad        uint32
 	}
 }
 

@@ -5,7 +5,6 @@ import "time"
 // slots are numbers that stand for owners in the kernel.
 type slots struct {
 	owners  []*owner // by slot; nil where free
-	numbers map[*owner]uint16
 	free    []uint16
 	resting []rest
 	most    int
@@ -18,12 +17,11 @@ type rest struct {
 	since time.Duration
 }
 
-// resting is how long a slot is not used again, and rested the number of readings that
-// must have been made meanwhile.
+// restFor is how long a slot is not used again.
 const restFor = 5 * time.Second
 
 func newSlots(most int) slots {
-	s := slots{most: most, numbers: make(map[*owner]uint16)}
+	s := slots{most: most}
 	for _, o := range reserved() {
 		s.owners = append(s.owners, o)
 	}
@@ -44,16 +42,11 @@ func (s *slots) take(o *owner) (uint16, bool) {
 		return 0, false
 	}
 	s.owners[slot] = o
-	s.numbers[o] = slot
 	return slot, true
 }
 
-// of returns the slot that an owner took last.
-func (s *slots) of(o *owner) uint16 { return s.numbers[o] }
-
-// give takes back a slot that was never told to the kernel.
+// give takes back a slot for which nothing can be counted any more.
 func (s *slots) give(slot uint16) {
-	delete(s.numbers, s.owners[slot])
 	s.owners[slot] = nil
 	s.free = append(s.free, slot)
 }

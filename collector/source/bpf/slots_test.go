@@ -28,8 +28,8 @@ func TestSlotIsUsedAgainOnlyAfterItHasRested(t *testing.T) {
 	if !ok || again != slot {
 		t.Errorf("slot %d, %t after it has rested, want %d", again, ok, slot)
 	}
-	if got := s.of(second); got != slot {
-		t.Errorf("the second's slot is %d, want %d", got, slot)
+	if got := s.owner(slot); got != second {
+		t.Errorf("what is counted for slot %d is put on %q", slot, got.culprit)
 	}
 }
 

@@ -23,13 +23,14 @@ type culprit struct {
 }
 
 type wait struct {
-	ns     uint64
-	recent uint64        // of it since the last sweep
-	at     time.Duration // it last grew
+	ns       uint64
+	reported uint64        // of it
+	recent   uint64        // of it, less and less of what is long ago
+	at       time.Duration // it last grew
 }
 
-// mostWaits is how many culprits a guest may have; others are added up until the next
-// sweep, which leaves those that did most lately.
+// mostWaits is how many culprits a guest may have; others are added up. A sweep leaves
+// those that did most lately.
 const mostWaits, keptWaits = 64, 16
 
 // forgotten is how long a culprit that does nothing more is listed. One that returns
@@ -51,19 +52,42 @@ func (w *waits) add(now time.Duration, p part, o *owner, ns uint64) {
 			of = make(map[culprit]*wait)
 			w.by[g] = of
 		}
-		one := of[c]
-		if one == nil && c.name != "" && len(of) >= mostWaits {
+		if of[c] == nil && c.name != "" && len(of) >= mostWaits && !makeRoom(now, of, ns) {
 			c.name = model.OtherCulprits
-			one = of[c]
 		}
-		if one == nil {
-			one = &wait{}
-			of[c] = one
-		}
-		one.ns += ns
-		one.recent += ns
-		one.at = now
+		grow(now, of, c, ns)
 	})
+}
+
+func grow(now time.Duration, of map[culprit]*wait, c culprit, ns uint64) {
+	one := of[c]
+	if one == nil {
+		one = &wait{}
+		of[c] = one
+	}
+	one.ns += ns
+	one.recent += ns
+	one.at = now
+}
+
+// makeRoom drops the culprit that did least lately for one that just did twice as much,
+// if there is one. What was not reported of it is that of others.
+func makeRoom(now time.Duration, of map[culprit]*wait, ns uint64) bool {
+	var least culprit
+	for c, one := range of {
+		if c.name != "" && c.name != model.OtherCulprits && 2*one.recent < ns {
+			least, ns = c, 2*one.recent
+		}
+	}
+	if least.name == "" {
+		return false
+	}
+	rest := of[least].ns - of[least].reported
+	delete(of, least)
+	if rest > 0 {
+		grow(now, of, culprit{least.cause, model.OtherCulprits}, rest)
+	}
+	return true
 }
 
 // sweep forgets what is long ago.
@@ -102,7 +126,7 @@ func (w *waits) thin(now time.Duration, of map[culprit]*wait) {
 		if c.name != "" && c.name != model.OtherCulprits && one.recent < least {
 			delete(of, c)
 		}
-		one.recent = 0
+		one.recent /= 2
 	}
 }
 
@@ -113,6 +137,7 @@ func (w *waits) report(g *guest, to []model.Stolen) []model.Stolen {
 		to = []model.Stolen{}
 	}
 	for c, one := range w.by[g] {
+		one.reported = one.ns
 		to = append(to, model.Stolen{Cause: c.cause, Culprit: c.name, Method: model.Measured, Seconds: float64(one.ns) / 1e9})
 	}
 	slices.SortFunc(to, func(a, b model.Stolen) int {

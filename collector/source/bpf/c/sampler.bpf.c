@@ -9,6 +9,7 @@
  * Threads of real-time and deadline classes are on no list that can be looked at:
  * they are seen when they run, and not when they wait.
  */
+#include "blamed.h"
 #include "task.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -47,8 +48,7 @@ struct task_struct___listed {
 #define ON_RQ_QUEUED 1
 
 /* Set before loading. */
-const volatile u32 slot_bits = 9; /* there are 1 << slot_bits slots */
-const volatile u64 most = 0;      /* nanoseconds that one look stands for at most */
+const volatile u64 most = 0; /* nanoseconds that one look stands for at most */
 
 /* When each CPU was looked at last. */
 struct {
@@ -57,15 +57,6 @@ struct {
 	__type(key, u32);
 	__type(value, u64);
 } looked SEC(".maps");
-
-/* Nanoseconds by who waited and who ran meanwhile. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} blamed SEC(".maps");
 
 #define READ(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 
@@ -145,10 +136,7 @@ static __noinline int waiting(struct task_struct *task, struct rq *rq, u32 runs,
 	u32 place = place_of_copied(task);
 	if (!(place & PLACE_VICTIM))
 		return 1;
-	u32 at = ((place & PLACE_SLOT) << slot_bits) | (held(queue) ? SLOT_THROTTLE : runs);
-	u64 *total = bpf_map_lookup_elem(&blamed, &at);
-	if (total)
-		__sync_fetch_and_add(total, ns);
+	blame(place & PLACE_SLOT, held(queue) ? SLOT_THROTTLE : runs, ns);
 	return 1;
 }
 

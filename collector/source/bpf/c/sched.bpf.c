@@ -8,11 +8,12 @@
  * another queue is booked at that moment: this program sees its last part only.
  *
  * Who ran is remembered for each CPU at three grains: the last slices as they were,
- * neighbours of one slot merged; blocks of 4 ms with what each slot ran in them; and
- * blocks of 64 ms. A wait is split by the first, what is older by the next; only in
+ * neighbours of one slot merged; blocks of 8 ms with what each slot ran in them; and
+ * blocks of 67 ms. A wait is split by the first, what is older by the next; only in
  * the oldest block that it touches it is split by shares.
  */
 #include "hist.h"
+#include "blamed.h"
 #include "task.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -41,12 +42,11 @@ struct cfs_rq___old {
 #define HELD 1024
 #define CHANGES 4
 
-#define BLOCK_NS (4ULL << 20)  /* about 4 ms */
+#define BLOCK_NS (8ULL << 20)  /* about 8 ms */
 #define GREAT_NS (64ULL << 20) /* about 67 ms */
 #define LEAST_STOLEN 20000     /* ns; less is added to the next */
 
 /* Set before loading. */
-const volatile u32 slot_bits = 9;   /* there are 1 << slot_bits slots */
 const volatile u32 shard_mask = 15; /* CPUs share what they count into, */
 const volatile u32 shared = 1;      /* if there are more than shards */
 
@@ -65,10 +65,21 @@ struct block {
 	u32 pad;
 };
 
+/* The place of a cgroup. */
 struct cached {
 	u64 key;
 	u32 place;
-	u32 generation; /* of threads, and one more */
+	u32 pad;
+};
+
+/* The place of a thread, in a cgroup in which some have one of their own. Numbers of
+ * threads are used again. */
+struct cached_thread {
+	u64 key;
+	u32 generation; /* one more */
+	u32 group;      /* the cgroup's place */
+	u32 place;
+	u32 pad;
 };
 
 /* A queue whose quota has held it: how long, as of the times when that was seen to
@@ -92,8 +103,8 @@ struct cpu {
 	struct slice slices[SLICES];
 	struct block blocks[BLOCKS];
 	struct block greats[BLOCKS];
-	struct cached cache[CACHE];   /* places of cgroups */
-	struct cached threads[CACHE]; /* … and of threads */
+	struct cached groups[CACHE];
+	struct cached_thread threads[CACHE];
 };
 
 /* How many waits were how long. How long they were in all is in blamed. */
@@ -125,23 +136,6 @@ struct {
 	__type(value, struct waits);
 } waited SEC(".maps");
 
-/* Nanoseconds by who waited and who ran meanwhile. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, u32);
-	__type(value, u64);
-} blamed SEC(".maps");
-
-static __always_inline void blame(u32 victim, u32 slot, u64 ns)
-{
-	u32 at = (victim << slot_bits) | slot;
-	u64 *total = bpf_map_lookup_elem(&blamed, &at);
-	if (total)
-		__sync_fetch_and_add(total, ns);
-}
-
 /* place_of returns the place of a thread. What was found of a cgroup, and of a thread
  * that may have a place of its own, is kept for each CPU. */
 static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
@@ -149,7 +143,7 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 	struct cgroup_subsys_state *css = cpu_css(task);
 	u64 serial = css->serial_nr;
 	u64 key = serial + ((u64)generation << 40) + 1;
-	struct cached *kept = &c->cache[(serial * 0x9E3779B97F4A7C15ULL) >> 58];
+	struct cached *kept = &c->groups[(serial * 0x9E3779B97F4A7C15ULL) >> 58];
 
 	if (kept->key != key) {
 		kept->place = find_place(css);
@@ -160,14 +154,15 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 		return narrow(place, task);
 
 	u32 pid = task->pid;
+	struct cached_thread *own = &c->threads[pid % CACHE];
 	key = ((u64)task->tgid << 32) + pid;
-	kept = &c->threads[pid % CACHE];
-	if (kept->key != key || kept->generation != generation + 1) {
-		kept->place = narrow(place, task);
-		kept->key = key;
-		kept->generation = generation + 1;
+	if (own->key != key || own->group != place || own->generation != generation + 1) {
+		own->place = narrow(place, task);
+		own->key = key;
+		own->group = place;
+		own->generation = generation + 1;
 	}
-	return kept->place;
+	return own->place;
 }
 
 /* put adds what a slot ran to a block, if it has room for one more slot. */
@@ -188,7 +183,18 @@ static __always_inline bool put(struct block *b, u32 slot, u64 ns)
 	return 0;
 }
 
-/* fold adds a block that is complete to the great one. */
+/* next_great begins a great block with what began at start. */
+static __always_inline struct block *next_great(struct cpu *c, u64 start)
+{
+	c->great++;
+	struct block *b = &c->greats[c->great % BLOCKS];
+	b->start = start;
+	b->used = 0;
+	return b;
+}
+
+/* fold adds a block that is complete to the great one. Where many take turns that gets
+ * full before its time: the next one begins, and less far back is remembered. */
 static __noinline int fold(struct cpu *c)
 {
 	struct block *from = &c->blocks[c->block % BLOCKS];
@@ -196,19 +202,17 @@ static __noinline int fold(struct cpu *c)
 
 	if (!from->used)
 		return 0; /* the first */
-	if (!to->used || to->end - to->start >= GREAT_NS) {
-		c->great++;
-		to = &c->greats[c->great % BLOCKS];
-		to->start = from->start;
-		to->used = 0;
-	}
-	to->end = from->end;
+	if (!to->used || to->end - to->start >= GREAT_NS)
+		to = next_great(c, from->start);
 	for (u32 i = 0; i < PAIRS; i++) {
 		if (i >= from->used)
 			break;
-		/* What has no room is not put on somebody else: see walk. */
-		put(to, from->slot[i], from->ns[i]);
+		if (!put(to, from->slot[i], from->ns[i])) {
+			to = next_great(c, from->start);
+			put(to, from->slot[i], from->ns[i]);
+		}
 	}
+	to->end = from->end;
 	return 0;
 }
 

@@ -43,12 +43,16 @@ static __always_inline struct cgroup_subsys_state *cpu_css(struct task_struct *t
 	return unified ? &task->cgroups->dfl_cgrp->self : &task->sched_task_group->css;
 }
 
-/* narrow returns the place of a thread when that of its cgroup is known. */
+/* narrow returns the place of a thread when that of its cgroup is known. The threads
+ * that the kernel runs for a virtual machine are that one's. */
 static __always_inline u32 narrow(u32 place, struct task_struct *task)
 {
+	if (place & PLACE_THREADS) {
+		u32 own = thread_place(place, task->pid, task->tgid);
+		if (own != place)
+			return own;
+	}
 	if (place & PLACE_ROOT && task->flags & PF_KTHREAD)
 		return SLOT_KERNEL;
-	if (place & PLACE_THREADS)
-		return thread_place(place, task->pid, task->tgid);
 	return place;
 }
