@@ -37,7 +37,10 @@ const mostAbsent = 4096
 func (h *host) putMeasured(views []view, now time.Duration) {
 	o := &h.measured
 	o.gen++
-	o.makeRoom(views)
+	if o.ledgers == nil {
+		o.ledgers = make(map[model.Name]*ledger)
+	}
+	o.copies = slices.Grow(o.copies[:0], len(h.guests)) // they must not move while they are made
 	for i := range views {
 		for j := range views[i].reading.Measured {
 			m := &views[i].reading.Measured[j]
@@ -64,18 +67,6 @@ func (h *host) putMeasured(views []view, now time.Duration) {
 		}
 	}
 	o.forget(now)
-}
-
-// makeRoom makes room for the copies: they must not move while they are made.
-func (o *overlay) makeRoom(views []view) {
-	if o.ledgers == nil {
-		o.ledgers = make(map[model.Name]*ledger)
-	}
-	most := len(o.ledgers)
-	for i := range views {
-		most += len(views[i].reading.Measured)
-	}
-	o.copies = slices.Grow(o.copies[:0], most)
 }
 
 // apply returns a copy of the guest with what was measured of it, which is nothing

@@ -172,7 +172,9 @@ threads or requests, its helpers, the guests inside or around it), kernel (its o
 hypervisor (this machine's own CPU was taken away), wakeup (a CPU was idle and had to be woken), device (a slow disk that nobody else uses), unexplained (the
 rest). Those beyond the number of culprits that is named have the culprit other. ` + "`method`" + ` estimated: every 5 s, and a culprit is one who used more than its share.
 ` + "`method`" + ` measured: the waits for a CPU were split among those who ran meanwhile, whatever their share; a guest has the one or the other. ` + "`scope`" + ` of
-reclaim is own_limit or host.
+reclaim is own_limit or host. A neighbour that is other may also be a guest that has not been found yet. ` + "`reason`" + ` of what a program in
+the kernel lost: no_slot (a guest beyond those that are told apart: it is estimated), no_memory and cgroups_full (run and steal of threads, and reclaim), full and
+nameless (requests of a disk), no_start (requests that are counted without their time), start_unknown and no_room (requests of a mount).
 `
 
 const pageRules = `

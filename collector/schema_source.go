@@ -121,7 +121,7 @@ func programRows() []row[health] {
 		},
 		{
 			name: "virt_bpf_lost_total", typ: counter, labels: []string{"program", "reason"},
-			help: "What the program saw and could not keep.",
+			help: "What the program could not keep, or not tell in full.",
 			from: "source bpf",
 			values: func(h *health, s *series) {
 				for i := range h.programs {

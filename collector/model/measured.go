@@ -14,8 +14,8 @@ type MeasuredGuest struct {
 	Run, Steal Opt
 
 	// Waits says who ran while its threads waited for a CPU: those of which CPU.Steal
-	// is taken. Parts have no bounded number, and one that is not listed any more
-	// begins at 0 when it returns. Nil where nobody measures them.
+	// is taken. The least of many are added up as others'; a part that is not listed
+	// any more begins at 0 when it returns. Nil where nobody measures them.
 	Waits []Stolen
 
 	// Latency holds the single waits; nil where nobody measures them.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
@@ -16,9 +15,7 @@ import (
 // a request is, is said by the cgroup that the kernel charges with it: what a virtual
 // machine in a session's cgroup does is the session's.
 type block struct {
-	objects *ebpf.Collection
-	links   []link.Link
-
+	attached
 	figures *ioFigures
 	keys    []ioKey // of one batch
 	dones   []ioDone
@@ -51,14 +48,12 @@ func openBlock(e *env) (program, error) {
 }
 
 func (b *block) open(e *env) (err error) {
+	b.figures.forgetKeys()
 	queueFirst, err := checkBlock(e.kernel.types)
 	if err != nil {
 		return err
 	}
 	h := e.places.hierarchies.io
-	if h.root == "" {
-		return fmt.Errorf("no hierarchy of cgroups has the I/O controller: %w", errNotThere)
-	}
 	b.objects, err = e.object(loadBlock, h, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["dones"].MaxEntries = uint32(max(leastIOKeys, ioKeysPerSlot*e.opts.Slots))
 		return spec.Variables["queue_first"].Set(b2u(queueFirst))
@@ -66,13 +61,9 @@ func (b *block) open(e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"block_rq_issue", "block_rq_complete"} {
-		l, err := link.AttachTracing(link.TracingOptions{Program: b.objects.Programs[name]})
-		if err != nil {
-			_ = b.close() // the first error says why
-			return fmt.Errorf("attaching to %s: %w", name, err)
-		}
-		b.links = append(b.links, l)
+	if err := b.attach(); err != nil {
+		_ = b.close() // the first error says why
+		return err
 	}
 	return nil
 }
@@ -133,14 +124,6 @@ func argumentsOf(types *btf.Spec, tracepoint string) ([]string, error) {
 	return names, nil
 }
 
-// resize makes the map that of more slots. What was counted stays.
-func (b *block) resize(now time.Duration, e *env) error {
-	err := b.read(now, e.places)
-	b.lost = b.losses()
-	b.figures.forgetKeys()
-	return errors.Join(err, b.close(), b.open(e))
-}
-
 func (b *block) read(now time.Duration, p *places) error {
 	var cursor ebpf.MapBatchCursor
 	for {
@@ -190,14 +173,8 @@ func (b *block) status(_ time.Duration, to *model.Program) {
 }
 
 func (b *block) close() error {
-	var errs []error
-	for _, l := range b.links {
-		errs = append(errs, l.Close())
-	}
-	b.links = nil
 	if b.objects != nil {
-		b.objects.Close()
-		b.objects = nil
+		b.lost = b.losses()
 	}
-	return errors.Join(errs...)
+	return b.detach()
 }

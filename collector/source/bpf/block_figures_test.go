@@ -182,3 +182,14 @@ func BenchmarkBlockFigures(b *testing.B) {
 		}
 	}
 }
+
+// The paths of an NVMe disk with several have numbers, and /sys does not have them.
+func TestDiskThatSysDoesNotHaveIsNotForgotten(t *testing.T) {
+	h := newIOHost(t)
+	const path = 259<<20 | 7
+	h.add(0, &h.other.owner, ioKey{path, 13, ioRead}, done(100))
+	h.expect(h.other, model.DeviceIO{Device: "259:7", Read: operations(100)})
+	h.sweep(2 * sweepEvery)
+	h.add(2*sweepEvery, &h.other.owner, ioKey{path, 13, ioRead}, done(101))
+	h.expect(h.other, model.DeviceIO{Device: "259:7", Read: operations(101)})
+}

@@ -2,7 +2,6 @@ package bpf
 
 import (
 	"errors"
-	"fmt"
 	"math/bits"
 	"time"
 
@@ -36,9 +35,6 @@ func openKVM(e *env) (program, error) {
 
 func (k *kvm) open(e *env) (err error) {
 	cpu := e.places.hierarchies.cpu
-	if cpu.root == "" {
-		return fmt.Errorf("looking for the cgroups of the CPU controller: %w", errNotThere)
-	}
 	if _, err := e.finder().find("kvm", "kvm_userspace_exit"); err != nil {
 		return err
 	}
@@ -59,32 +55,17 @@ func (k *kvm) open(e *env) (err error) {
 	return err
 }
 
-// resize makes the map that of more slots. What was counted stays.
-func (k *kvm) resize(now time.Duration, e *env) error {
-	if err := k.read(now, e.places); err != nil {
-		return err
-	}
-	if err := k.close(); err != nil {
-		return err
-	}
-	return k.open(e)
-}
-
 // read takes what was counted. Who leaves guest mode is a virtual CPU, also where its
 // thread is not yet known as one and counts as a helper.
 func (k *kvm) read(now time.Duration, p *places) error {
-	for slot := slotsReserved; slot < min(p.slots.used(), k.rows); slot++ {
-		o := p.slots.owners[slot]
-		if o == nil || o.guest == nil {
-			continue
-		}
+	eachVictim(p, k.rows, func(slot, _ int, who part) {
 		row := k.exits.row(slot, exitReasons)
 		for reason := range row {
 			if n := take(row, reason); n > 0 {
-				k.add(o.guest, reason, n)
+				k.add(who.guest, reason, n)
 			}
 		}
-	}
+	})
 	for g := range k.guests {
 		if g.gone && now-g.goneAt > kept {
 			delete(k.guests, g)

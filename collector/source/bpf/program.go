@@ -16,6 +16,9 @@ import (
 
 // program is one object of ours in the kernel, and what it has counted so far.
 type program interface {
+	// open loads the program, also again when it was closed.
+	open(*env) error
+
 	// read takes what was counted since the last time.
 	read(now time.Duration, p *places) error
 
@@ -33,6 +36,7 @@ type kind struct {
 	name   string
 	what   string // it counts, for the log
 	modes  []string
+	sized  bool // by the number of slots
 	open   func(*env) (program, error)
 	remedy string // where the kernel does not have what it looks at
 	module string // of the kernel in which that may be, and which may come later
@@ -42,13 +46,13 @@ type kind struct {
 // that all waits that are in them are in what sched knows of who ran meanwhile.
 func kinds() []kind {
 	return []kind{
-		{"totals", "how long all threads of guests ran and waited", nil, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host", ""},
-		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED", ""},
-		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED", ""},
-		{"reclaim", "the time in which guests reclaim memory themselves", nil, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
-		{"fuse", "requests of FUSE and virtiofs mounts", nil, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
-		{"kvm", "exits that hypervisor processes handle", nil, openKVM, "KVM, loaded where it is a module", "kvm"},
-		{"block", "block requests", nil, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
+		{"totals", "how long all threads of guests ran and waited", nil, false, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host", ""},
+		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, true, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, true, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"reclaim", "the time in which guests reclaim memory themselves", nil, true, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
+		{"fuse", "requests of FUSE and virtiofs mounts", nil, false, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
+		{"kvm", "exits that hypervisor processes handle", nil, true, openKVM, "KVM, loaded where it is a module", "kvm"},
+		{"block", "block requests", nil, true, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
 	}
 }
 
@@ -170,14 +174,21 @@ func (s *Source) grow(now time.Duration) {
 	e.opts.Slots = s.opts.Slots
 	s.places.slots.most = s.opts.Slots
 	for _, l := range s.programs {
-		if sized, ok := l.program.(interface {
-			resize(time.Duration, *env) error
-		}); ok {
-			if err := sized.resize(now, e); err != nil {
-				l.err, l.dropped = errors.Join(err, l.unload()), true
-			}
+		if l.program == nil || !l.sized {
+			continue
+		}
+		if err := l.reload(now, e); err != nil {
+			l.err, l.dropped = errors.Join(err, l.unload()), true
 		}
 	}
+}
+
+// reload loads the program anew. What it has counted until now stays.
+func (l *loaded) reload(now time.Duration, e *env) error {
+	if err := l.program.read(now, e.places); err != nil {
+		return fmt.Errorf("reading what program %s has counted: %w", l.name, err)
+	}
+	return errors.Join(l.program.close(), l.program.open(e))
 }
 
 func (l *loaded) unload() error {

@@ -39,9 +39,6 @@ func openReclaim(e *env) (program, error) {
 
 func (r *reclaim) open(e *env) (err error) {
 	memory := e.places.hierarchies.memory
-	if memory.root == "" {
-		return fmt.Errorf("looking for the cgroups of the memory controller: %w", errNotThere)
-	}
 	tracepoints := []string{
 		"mm_vmscan_memcg_reclaim_begin", "mm_vmscan_memcg_reclaim_end",
 		"mm_vmscan_direct_reclaim_begin", "mm_vmscan_direct_reclaim_end",
@@ -66,30 +63,15 @@ func (r *reclaim) open(e *env) (err error) {
 	return err
 }
 
-// resize makes the map that of more slots. What was counted stays.
-func (r *reclaim) resize(now time.Duration, e *env) error {
-	if err := r.read(now, e.places); err != nil {
-		return err
-	}
-	if err := r.close(); err != nil {
-		return err
-	}
-	return r.open(e)
-}
-
 func (r *reclaim) read(now time.Duration, p *places) error {
-	for slot := slotsReserved; slot < min(p.slots.used(), r.rows); slot++ {
-		o := p.slots.owners[slot]
-		if o == nil || o.guest == nil {
-			continue
-		}
+	eachVictim(p, r.rows, func(slot, _ int, who part) {
 		row := r.reclaimed.row(slot, reclaimScopes)
 		for scope := range row {
 			if ns := take(row, scope); ns > 0 {
-				o.guest.partOf(uint16(slot)).eachGuest(true, func(g *guest) { r.add(g, scope, ns) })
+				who.eachGuest(true, func(g *guest) { r.add(g, scope, ns) })
 			}
 		}
-	}
+	})
 	for g := range r.guests {
 		if g.gone && now-g.goneAt > kept {
 			delete(r.guests, g)

@@ -171,3 +171,28 @@ func TestOptionsThatAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// Without cgroups of the CPU controller nobody is told from others: that is not 0.
+func TestNoCPUController(t *testing.T) {
+	requireBPF(t)
+	var u *source.Unavailable
+	_, err := New(Options{ProcFS: "/proc", SysFS: t.TempDir(), Without: only("totals", "sched")})
+	if !errors.As(err, &u) || u.Reason != model.NotSupported {
+		t.Errorf("error %v, want that it is not available", err)
+	}
+	_, err = New(Options{ProcFS: "/proc", SysFS: t.TempDir(), Mode: Sampled, Without: only("sampler")})
+	if !errors.As(err, &u) || u.Reason != model.NotSupported {
+		t.Errorf("error %v, want that it is not available", err)
+	}
+}
+
+// A guest that is in no cgroup of the CPU controller is not one that never waited.
+func TestNothingIsSaidOfAGuestThatCannotBeSeen(t *testing.T) {
+	s := opened(t, Options{Without: only("totals", "sched", "reclaim")})
+	s.around(t, container("elsewhere", "/virt_exporter/is/not/there", ""), machine("unknown", "", nil, nil))
+	for _, name := range []string{"elsewhere", "unknown"} {
+		if m := s.measuredOf(t, name); m.Run != (model.Opt{}) || m.Steal != (model.Opt{}) || m.Waits != nil || m.Latency != nil || m.ReclaimHost != (model.Opt{}) {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+}

@@ -128,17 +128,6 @@ func (s *sampler) clock(cpu int) (fd int, err error) {
 	return fd, nil
 }
 
-// resize makes the map that of more slots. What was counted stays.
-func (s *sampler) resize(now time.Duration, e *env) error {
-	if err := s.read(now, e.places); err != nil {
-		return err
-	}
-	if err := s.close(); err != nil {
-		return err
-	}
-	return s.open(e)
-}
-
 func (s *sampler) read(now time.Duration, p *places) error {
 	s.waits.sweep(now) // what it drops has been reported
 	err := s.blamed.read(func(w *words) {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
-	"github.com/cilium/ebpf/link"
 
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
@@ -18,8 +17,7 @@ import (
 // sched counts the waits of guests for a CPU, one by one, and who ran meanwhile. See
 // c/sched.bpf.c.
 type sched struct {
-	objects *ebpf.Collection
-	link    link.Link
+	attached
 	blamed  matrix
 	waited  *words
 	shards  int
@@ -78,11 +76,7 @@ func (s *sched) open(e *env) (err error) {
 	if s.waited, err = mapWords(s.objects.Maps["waited"]); err != nil {
 		return err
 	}
-	s.link, err = link.AttachTracing(link.TracingOptions{Program: s.objects.Programs["sched_switch"]})
-	if err != nil {
-		return fmt.Errorf("attaching to sched_switch: %w", err)
-	}
-	return nil
+	return s.attach()
 }
 
 // checkSwitch reports whether sched_switch has the arguments that the program takes:
@@ -122,19 +116,6 @@ func b2u(b bool) uint32 {
 		return 1
 	}
 	return 0
-}
-
-// resize makes the maps those of more slots. What was counted stays.
-func (s *sched) resize(now time.Duration, e *env) error {
-	err := s.link.Close() // what is counted from now on is lost
-	s.link = nil
-	if err := errors.Join(err, s.read(now, e.places)); err != nil {
-		return err
-	}
-	if err := s.close(); err != nil {
-		return err
-	}
-	return s.open(e)
 }
 
 // placesChanged has the program look up places anew.
@@ -225,18 +206,10 @@ func (s *sched) status(time.Duration, *model.Program) {}
 func (s *sched) sawWaited() float64 { return float64(s.ns) / 1e9 }
 
 func (s *sched) close() error {
-	var errs []error
-	if s.link != nil {
-		errs = append(errs, s.link.Close())
-		s.link = nil
-	}
+	var unmapped error
 	if s.waited != nil {
-		errs = append(errs, s.waited.unmap())
+		unmapped = s.waited.unmap()
 		s.waited = nil
 	}
-	if s.objects != nil {
-		s.objects.Close()
-		s.objects = nil
-	}
-	return errors.Join(errs...)
+	return errors.Join(s.detach(), unmapped)
 }

@@ -135,20 +135,16 @@ func (t *totals) read(now time.Duration, p *places) error {
 	if err := t.look(); err != nil {
 		return err
 	}
-	for slot := slotsReserved; slot < p.slots.used(); slot++ {
-		o := p.slots.owners[slot]
-		if o == nil || o.guest == nil {
-			continue
-		}
+	eachVictim(p, mostSlots, func(slot, _ int, who part) {
 		row := t.counted.row(slot, countedWords)
 		run, steal := take(row, 0), take(row, 1)
 		t.steal += steal
 		if run > 0 || steal > 0 {
-			u := t.of(o.guest.partOf(uint16(slot)))
+			u := t.of(who)
 			u.run += run
 			u.steal += steal
 		}
-	}
+	})
 	err := t.adopt(now, p)
 	t.disentangle(now)
 	t.inherit(now)

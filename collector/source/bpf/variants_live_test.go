@@ -37,12 +37,13 @@ func TestCountsStayWhenThereAreMoreSlots(t *testing.T) {
 	s := opened(t, Options{Without: only("reclaim")})
 	s.around(t, container("a", "", ""))
 	s.mu.Lock()
-	r := s.programs[indexOf(s, "reclaim")].program.(*reclaim)
+	l := s.programs[indexOf(s, "reclaim")]
+	r := l.program.(*reclaim)
 	g := s.places.guests[container("a", "", "").Name]
 	g.inMemory = true
 	slot := int(g.slot)
 	r.reclaimed.row(slot, reclaimScopes)[hostLimit] = 25e7
-	err := r.resize(s.now(), &env{Options{Slots: 2 * s.opts.Slots}, kernelOf(t, s), s.places})
+	err := l.reload(s.now(), &env{Options{Slots: 2 * s.opts.Slots}, kernelOf(t, s), s.places})
 	s.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
