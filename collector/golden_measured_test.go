@@ -62,6 +62,7 @@ func measuredMachine(name model.Name, n int) model.MeasuredGuest {
 			{Cause: model.CauseNeighbour, Culprit: "container/docker/ac0b52a2ae6e", Method: model.Measured, Seconds: 0.3 * float64(n)},
 		},
 		VMMExits: []model.Exits{{Reason: "io", Count: times(n, 731)}, {Reason: "mmio", Count: times(n, 52)}},
+		KVMExits: []model.Exits{{Reason: "hlt", Count: times(n, 2048)}, {Reason: "npf", Count: times(n, 312)}},
 	}
 }
 

@@ -82,7 +82,7 @@ func (o *overlay) apply(l *ledger, from *model.Guest, m *model.MeasuredGuest, no
 	g.CPU.Waits = m.Waits
 	l.putIO(g, m.IO)
 	g.Memory.ReclaimOwnLimit, g.Memory.ReclaimHost = m.ReclaimOwnLimit, m.ReclaimHost
-	g.VMMExits = m.VMMExits
+	g.VMMExits, g.KVMExits = m.VMMExits, m.KVMExits
 	return g
 }
 

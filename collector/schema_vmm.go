@@ -56,6 +56,16 @@ func vmmRows() []row[model.Guest] {
 			},
 		},
 		{
+			name: "virt_guest_kvm_exits_total", typ: counter, labels: []string{"reason"},
+			help: "All exits of the virtual machine's vCPUs from guest mode, by the processor's own reason, as the kernel calls it on Intel, AMD or arm64 (ept_violation, npf, dabt_low). At most 24 of a machine: where there are more, the rarer ones are other.",
+			from: "source bpf: kvm_exit",
+			values: func(g *model.Guest, s *series) {
+				for i := range g.KVMExits {
+					s.add(g.KVMExits[i].Count, g.KVMExits[i].Reason)
+				}
+			},
+		},
+		{
 			name: "virt_guest_kvm_events_total", typ: counter, labels: []string{"event"},
 			help: "What else KVM counts of the vCPUs: directed yields are vCPUs that spun for a lock whose holder was not running, reported preemptions those that the guest can know of. They differ by architecture.",
 			from: "libvirt vcpu.N.*, of KVM's statistics",

@@ -49,6 +49,7 @@ type Guest struct {
 	HaltPoll  HaltPoll
 	Exits     []Exits
 	VMMExits  []Exits // of Exits those that the hypervisor's process had to handle, counted in another way
+	KVMExits  []Exits // all of them by the processor's own reason, counted one by one
 	KVMEvents []KVMEvent
 	Disks     []Disk
 	Shares    []Share

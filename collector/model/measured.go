@@ -29,6 +29,10 @@ type MeasuredGuest struct {
 
 	// VMMExits are the exits of its vCPUs that its hypervisor process had to handle.
 	VMMExits []Exits
+
+	// KVMExits are all exits of its vCPUs, by the processor's own reason. The least of
+	// many reasons are one, other.
+	KVMExits []Exits
 }
 
 // Requests is what a program of ours in the kernel saw of the requests that one

@@ -25,6 +25,10 @@ type block struct {
 // Sizes of the map of what was done: so many keys at least, or so many for each slot.
 const leastIOKeys, ioKeysPerSlot = 4096, 8
 
+// leastIssued and leastStamped are how many requests and queues there is room for at
+// least.
+const leastIssued, leastStamped = 8192, 1024
+
 // ioBatch is how many keys are read at a time.
 const ioBatch = 512
 
@@ -56,6 +60,8 @@ func (b *block) open(e *env) (err error) {
 	h := e.places.hierarchies.io
 	b.objects, err = e.object(loadBlock, h, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["dones"].MaxEntries = uint32(max(leastIOKeys, ioKeysPerSlot*e.opts.Slots))
+		spec.Maps["issued"].MaxEntries = underWay(leastIssued, possibleCPUs())
+		spec.Maps["stamped"].MaxEntries = underWay(leastStamped, possibleCPUs())
 		return spec.Variables["queue_first"].Set(b2u(queueFirst))
 	})
 	if err != nil {

@@ -20,7 +20,7 @@ type Options struct {
 	ProcFS, SysFS string
 	Mode          string   // how waits for a CPU are measured, see Modes; empty means Full
 	Without       []string // programs that are not loaded, see ProgramNames
-	Slots         int      // most guests and units that are told apart, a power of two; 0 means the default
+	Slots         int      // most guests and units that are told apart, a multiple of 64; 0 means the default
 }
 
 // The modes.
@@ -33,8 +33,9 @@ const (
 func Modes() []string { return []string{Full, Sampled} }
 
 // defaultSlots takes 2 MiB of kernel memory for who kept whom waiting; it is four
-// times as much for each doubling.
-const defaultSlots, mostSlots = 512, 2048
+// times as much for twice as many. They become more by whole steps when they do not
+// suffice.
+const defaultSlots, slotStep, mostSlots = 512, 256, 2048
 
 // Check reports which option is wrong.
 func (o Options) Check() error {
@@ -46,8 +47,8 @@ func (o Options) Check() error {
 			return fmt.Errorf("there is no program %q: want one of %s", name, strings.Join(ProgramNames(), ", "))
 		}
 	}
-	if n := o.Slots; n != 0 && (n < 64 || n > mostSlots || n&(n-1) != 0) {
-		return fmt.Errorf("%d slots: want a power of two from 64 to %d", n, mostSlots)
+	if n := o.Slots; n != 0 && (n < 64 || n > mostSlots || n%64 != 0) {
+		return fmt.Errorf("%d slots: want a multiple of 64 up to %d", n, mostSlots)
 	}
 	return nil
 }
@@ -223,7 +224,9 @@ func (s *Source) report(now time.Duration) {
 // clear empties what was said of the guest, and keeps the memory.
 func (g *guest) clear() {
 	m := &g.measured
-	*m = model.MeasuredGuest{Name: g.about.Name, Waits: m.Waits[:0], IO: m.IO[:0], VMMExits: m.VMMExits[:0]}
+	*m = model.MeasuredGuest{
+		Name: g.about.Name, Waits: m.Waits[:0], IO: m.IO[:0], VMMExits: m.VMMExits[:0], KVMExits: m.KVMExits[:0],
+	}
 }
 
 // Close takes the programs out of the kernel.

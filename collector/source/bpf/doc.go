@@ -13,6 +13,13 @@
 // whose slot it is (sched.go, block.go, …); a guest's figures are those of its own
 // slots and of the guests inside it.
 //
+// Who ran while whom waited is kept in two tables (sched.go, matrix.go). One has a row
+// for each slot and, as far as memory allows, each CPU: the waits by their length, and
+// the time of the slot's own threads and of what is nobody's, in lines that no other
+// CPU writes to. The other has a cell for each pair of slots, and is read only where
+// the first says that something was added, some rows mapped at a time. There are as
+// many slots as are needed and a quarter more.
+//
 // # What it needs
 //
 // CAP_BPF and CAP_PERFMON, and a kernel that describes its types (BTF, Linux 5.8 and

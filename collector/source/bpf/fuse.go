@@ -47,6 +47,10 @@ type fuseRow struct {
 	latency model.Histogram
 }
 
+// leastRequests is how many requests the map of those that were not answered yet has
+// room for at least.
+const leastRequests = 8192
+
 func openFuse(e *env) (program, error) {
 	f := &fuse{seen: make(map[requestKind]*fuseSeen)}
 	return f, f.open(e)
@@ -57,7 +61,10 @@ func (f *fuse) open(e *env) error {
 	if err != nil {
 		return err
 	}
-	f.objects, err = e.with(module).object(loadFuse, nil, nil)
+	f.objects, err = e.with(module).object(loadFuse, nil, func(spec *ebpf.CollectionSpec) error {
+		spec.Maps["requests"].MaxEntries = underWay(leastRequests, possibleCPUs())
+		return nil
+	})
 	if err != nil {
 		return err
 	}

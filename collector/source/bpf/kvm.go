@@ -2,7 +2,6 @@ package bpf
 
 import (
 	"errors"
-	"math/bits"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -11,9 +10,8 @@ import (
 )
 
 // kvm counts the exits of virtual CPUs that their hypervisor process had to handle,
-// the dear ones, by reason. Those that the kernel handles are not counted: their
-// reasons are the processor's own, which kvm_exit gives in another way on each
-// architecture, and KVM's statistics have them. See c/kvm.bpf.c.
+// the dear ones, by reason. Those that the kernel handles do not come here: exits
+// counts them all. See c/kvm.bpf.c.
 type kvm struct {
 	attached
 	exits *words
@@ -38,7 +36,7 @@ func (k *kvm) open(e *env) (err error) {
 	if _, err := e.finder().find("kvm", "kvm_userspace_exit"); err != nil {
 		return err
 	}
-	k.rows = 1 << (bits.Len(uint(e.opts.Slots)) - 1)
+	k.rows = e.opts.Slots
 	k.objects, err = e.object(loadKvm, cpu, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["exits"].MaxEntries = uint32(k.rows)
 		return spec.Variables["unified"].Set(b2u(cpu.v2))

@@ -14,6 +14,8 @@ var errByteOrder = fmt.Errorf("the objects are for little-endian machines: %w", 
 
 func loadBlock() (*ebpf.CollectionSpec, error) { return nil, errByteOrder }
 
+func loadExits() (*ebpf.CollectionSpec, error) { return nil, errByteOrder }
+
 func loadFuse() (*ebpf.CollectionSpec, error) { return nil, errByteOrder }
 
 func loadKvm() (*ebpf.CollectionSpec, error) { return nil, errByteOrder }

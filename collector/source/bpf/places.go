@@ -42,6 +42,7 @@ type places struct {
 	// Guests that found no slot: now, and in all.
 	turnedAway map[model.Name]bool
 	unplaced   int
+	lacking    int // slots that they and units would have had
 	noSlot     uint64
 }
 
@@ -164,13 +165,14 @@ func (g *guest) putThreads(threads map[uint32]uint32) {
 func (p *places) meet(now time.Duration, around source.Surroundings) {
 	p.dismissGone(now, around.Guests)
 	turnedAway := make(map[model.Name]bool)
-	p.unplaced = 0
+	p.unplaced, p.lacking = 0, 0
 	for i := range around.Guests {
 		about := &around.Guests[i]
 		g := p.guests[about.Name]
 		if g == nil {
 			if g = p.admit(about); g == nil {
 				p.unplaced++
+				p.lacking += slotsOf(about)
 				if p.slots.most < mostSlots {
 					continue // there will be more
 				}
@@ -222,6 +224,14 @@ func (p *places) dismissGone(now time.Duration, listed []source.Guest) {
 			p.dismiss(now, name, g)
 		}
 	}
+}
+
+// slotsOf is how many slots a guest has.
+func slotsOf(about *source.Guest) int {
+	if about.Kind == model.VM {
+		return 2
+	}
+	return 1
 }
 
 // admit gives a new guest its slots; nil if there are none.
@@ -302,6 +312,7 @@ func (p *places) unit(u model.Unit, holdsGuests bool) (uint32, bool) {
 		own = &unit{owner: owner{cause: model.CauseSystem, culprit: u.Name}}
 		var ok bool
 		if own.slot, ok = p.slots.take(&own.owner); !ok {
+			p.lacking++
 			return 0, false
 		}
 		p.units[u.Name] = own

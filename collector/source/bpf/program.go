@@ -52,6 +52,7 @@ func kinds() []kind {
 		{"reclaim", "the time in which guests reclaim memory themselves", nil, true, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
 		{"fuse", "requests of FUSE and virtiofs mounts", nil, false, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
 		{"kvm", "exits that hypervisor processes handle", nil, true, openKVM, "KVM, loaded where it is a module", "kvm"},
+		{"exits", "exits of virtual CPUs by the processor's reason", []string{Full}, true, openExits, "KVM on a processor of Intel's, AMD's or arm64, loaded where it is a module", "kvm"},
 		{"block", "block requests", nil, true, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
 	}
 }
@@ -169,7 +170,7 @@ func (s *Source) grow(now time.Duration) {
 	if err != nil {
 		return
 	}
-	s.opts.Slots *= 2
+	s.opts.Slots = moreSlots(s.opts.Slots, s.places.slots.inUse()+s.places.lacking)
 	s.places.unplaced = 0 // until they are put again
 	e.opts.Slots = s.opts.Slots
 	s.places.slots.most = s.opts.Slots
@@ -181,6 +182,14 @@ func (s *Source) grow(now time.Duration) {
 			l.err, l.dropped = errors.Join(err, l.unload()), true
 		}
 	}
+	debug.FreeOSMemory() // the kernel's types take some megabytes, as when loading
+}
+
+// moreSlots returns how many slots there are to be when those there are do not suffice
+// for what is there now: some more than that.
+func moreSlots(slots, wanted int) int {
+	wanted = max(wanted+wanted/4, slots+1)
+	return min((wanted+slotStep-1)/slotStep*slotStep, mostSlots)
 }
 
 // reload loads the program anew. What it has counted until now stays.
@@ -223,6 +232,16 @@ func (l *loaded) feature() model.Feature {
 	}
 	f.Remedy = fmt.Sprintf("%s are not seen (%s): %s", l.what, brief(why), remedy)
 	return f
+}
+
+// Entries of a map of what is under way, for each CPU. Where the kernel puts out the
+// oldest, each CPU sets aside 128 that no other one can use (before Linux 6.16 also
+// where there are too few for all): as many again are for what is there.
+const underWayPerCPU, mostUnderWay = 256, 1 << 16
+
+// underWay returns how many entries a map of what is under way has.
+func underWay(least, cpus int) uint32 {
+	return uint32(min(max(least, underWayPerCPU*cpus), mostUnderWay))
 }
 
 // object loads an object whose maps of places are those of a hierarchy. sized are its

@@ -63,24 +63,28 @@ func count(b *testing.B, s *Source, culprits int) {
 	if culprits == 0 || p == nil {
 		return
 	}
-	err := p.blamed.read(func(w *words) { p.fill(w, s.places.slots.used(), culprits) })
-	if err != nil {
+	if err := errors.Join(p.fill(s.places.slots.used(), culprits), p.blamed.release()); err != nil {
 		b.Fatal(err)
 	}
 }
 
 // fill counts in the maps, where no program is needed for it.
-func (p *sched) fill(w *words, used, culprits int) {
+func (p *sched) fill(used, culprits int) error {
 	for slot := slotsReserved; slot < used; slot++ {
+		pairs, err := p.blamed.row(0, slot)
+		if err != nil {
+			return err
+		}
 		for i := range culprits {
-			other := slotsReserved + (slot+i)%(used-slotsReserved)
-			w.row(slot, p.blamed.side)[other] = 1e6
+			pairs[slotsReserved+(slot+i)%(used-slotsReserved)] = 1e6
 		}
 		for shard := range p.shards {
 			row := p.waited.row(shard*p.blamed.side+slot, waitedWords)
+			row[sumPairs] += uint64(culprits)
 			for bucket := range 8 {
-				row[bucket+2]++
+				row[sums+bucket+2]++
 			}
 		}
 	}
+	return nil
 }

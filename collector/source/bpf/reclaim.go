@@ -3,7 +3,6 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -46,7 +45,7 @@ func (r *reclaim) open(e *env) (err error) {
 	if missing := missingOf(e.kernel.types, tracepoints); missing != "" {
 		return fmt.Errorf("looking for %s: %w", missing, errNotThere)
 	}
-	r.rows = 1 << (bits.Len(uint(e.opts.Slots)) - 1)
+	r.rows = e.opts.Slots
 	r.objects, err = e.object(loadReclaim, memory, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["reclaimed"].MaxEntries = uint32(r.rows)
 		return spec.Variables["memory_unified"].Set(b2u(memory.v2))

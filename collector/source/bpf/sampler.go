@@ -3,9 +3,9 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -22,7 +22,9 @@ import (
 // 6.17; later what a quota holds stays unexplained. See c/sampler.bpf.c.
 type sampler struct {
 	objects *ebpf.Collection
-	blamed  matrix
+	blamed  *matrix
+	waited  *words   // how often each slot was seen to wait
+	counted []uint64 // what that had
 	waits   *waits
 	ns      uint64 // of all guests
 
@@ -48,11 +50,12 @@ func openSampler(e *env) (program, error) {
 }
 
 func (s *sampler) open(e *env) (err error) {
-	slotBits := uint32(bits.Len(uint(e.opts.Slots)) - 1)
+	slots := e.opts.Slots
 	s.objects, err = e.object(loadSampler, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
-		spec.Maps["blamed"].MaxEntries = 1 << (2 * slotBits)
+		spec.Maps["blamed"].MaxEntries = uint32(slots * slots)
+		spec.Maps["waited"].MaxEntries = uint32(slots)
 		return errors.Join(
-			spec.Variables["slot_bits"].Set(slotBits),
+			spec.Variables["slots"].Set(uint32(slots)),
 			spec.Variables["most"].Set(uint64(mostPeriods*time.Second/looksPerSecond)),
 			spec.Variables["unified"].Set(b2u(e.places.hierarchies.cpu.v2)),
 		)
@@ -65,7 +68,10 @@ func (s *sampler) open(e *env) (err error) {
 			_ = s.close() // the first error says why
 		}
 	}()
-	s.blamed = matrix{s.objects.Maps["blamed"], 1 << slotBits}
+	s.blamed, s.counted = newMatrix(s.objects.Maps["blamed"], slots, 1), make([]uint64, slots)
+	if s.waited, err = mapWords(s.objects.Maps["waited"]); err != nil {
+		return err
+	}
 	return s.watch()
 }
 
@@ -128,16 +134,21 @@ func (s *sampler) clock(cpu int) (fd int, err error) {
 	return fd, nil
 }
 
-func (s *sampler) read(now time.Duration, p *places) error {
+func (s *sampler) read(now time.Duration, p *places) (err error) {
 	s.waits.sweep(now) // what it drops has been reported
-	err := s.blamed.read(func(w *words) {
-		eachVictim(p, s.blamed.side, func(slot, used int, who part) {
-			s.blamed.take(w, slot, used, func(other int, ns uint64) {
-				s.ns += ns
-				s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
-			})
+	eachVictim(p, s.blamed.side, func(slot, used int, who part) {
+		times := atomic.LoadUint64(&s.waited.words[slot])
+		changed := times != s.counted[slot]
+		s.counted[slot] = times
+		e := s.blamed.take(slot, used, changed, func(other int, ns uint64) {
+			s.ns += ns
+			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
 		})
+		if e != nil {
+			err = e // each is the same
+		}
 	})
+	err = errors.Join(err, s.blamed.release())
 	if now-s.lookedAt < onlineEvery {
 		return err
 	}
@@ -161,6 +172,10 @@ func (s *sampler) close() error {
 	for cpu, fd := range s.events {
 		errs = append(errs, unix.Close(fd))
 		delete(s.events, cpu)
+	}
+	if s.waited != nil {
+		errs = append(errs, s.waited.unmap())
+		s.waited = nil
 	}
 	if s.objects != nil {
 		s.objects.Close()

@@ -16,14 +16,15 @@ import (
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	samplerMapBlamed   = "blamed"
-	samplerMapLooked   = "looked"
-	samplerMapPlaces   = "places"
-	samplerMapThreads  = "threads"
-	samplerProgSample  = "sample"
-	samplerVarMost     = "most"
-	samplerVarSlotBits = "slot_bits"
-	samplerVarUnified  = "unified"
+	samplerMapBlamed  = "blamed"
+	samplerMapLooked  = "looked"
+	samplerMapPlaces  = "places"
+	samplerMapThreads = "threads"
+	samplerMapWaited  = "waited"
+	samplerProgSample = "sample"
+	samplerVarMost    = "most"
+	samplerVarSlots   = "slots"
+	samplerVarUnified = "unified"
 )
 
 // loadSampler returns the embedded CollectionSpec for sampler.
@@ -79,15 +80,16 @@ type samplerMapSpecs struct {
 	Looked  *ebpf.MapSpec `ebpf:"looked"`
 	Places  *ebpf.MapSpec `ebpf:"places"`
 	Threads *ebpf.MapSpec `ebpf:"threads"`
+	Waited  *ebpf.MapSpec `ebpf:"waited"`
 }
 
 // samplerVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type samplerVariableSpecs struct {
-	Most     *ebpf.VariableSpec `ebpf:"most"`
-	SlotBits *ebpf.VariableSpec `ebpf:"slot_bits"`
-	Unified  *ebpf.VariableSpec `ebpf:"unified"`
+	Most    *ebpf.VariableSpec `ebpf:"most"`
+	Slots   *ebpf.VariableSpec `ebpf:"slots"`
+	Unified *ebpf.VariableSpec `ebpf:"unified"`
 }
 
 // samplerObjects contains all objects after they have been loaded into the kernel.
@@ -114,6 +116,7 @@ type samplerMaps struct {
 	Looked  *ebpf.Map `ebpf:"looked"`
 	Places  *ebpf.Map `ebpf:"places"`
 	Threads *ebpf.Map `ebpf:"threads"`
+	Waited  *ebpf.Map `ebpf:"waited"`
 }
 
 func (m *samplerMaps) Close() error {
@@ -122,6 +125,7 @@ func (m *samplerMaps) Close() error {
 		m.Looked,
 		m.Places,
 		m.Threads,
+		m.Waited,
 	)
 }
 
@@ -129,9 +133,9 @@ func (m *samplerMaps) Close() error {
 //
 // It can be passed to loadSamplerObjects or ebpf.CollectionSpec.LoadAndAssign.
 type samplerVariables struct {
-	Most     *ebpf.Variable `ebpf:"most"`
-	SlotBits *ebpf.Variable `ebpf:"slot_bits"`
-	Unified  *ebpf.Variable `ebpf:"unified"`
+	Most    *ebpf.Variable `ebpf:"most"`
+	Slots   *ebpf.Variable `ebpf:"slots"`
+	Unified *ebpf.Variable `ebpf:"unified"`
 }
 
 // samplerPrograms contains all programs after they have been loaded into the kernel.

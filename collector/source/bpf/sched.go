@@ -18,10 +18,10 @@ import (
 // c/sched.bpf.c.
 type sched struct {
 	attached
-	blamed  matrix
+	blamed  *matrix
 	waited  *words
-	shards  int
-	counted [][model.Slots]uint64 // what waited had, by slot
+	shards  int         // of waited
+	counted []waitedRow // what waited had, by slot
 
 	guests map[*guest]*schedGuest
 	waits  *waits
@@ -34,13 +34,48 @@ type schedGuest struct {
 	ns      uint64
 }
 
-// waitedWords is the size of a row of the map waited, in words of 8 bytes: see struct
-// waits.
-const waitedWords = model.Slots
+// waitedRow is an entry of the map waited: struct waits. First nanoseconds by the
+// reserved slot that ran, those of the slot's own threads, and how often the kernel
+// announced to add something to its row of the matrix; then how many waits were how
+// long.
+type waitedRow [waitedWords]uint64
 
-// mostShards is the number of shares in which CPUs count, so that hosts with many do
-// not need memory for each.
-const mostShards = 16
+const (
+	sumSelf = slotsReserved + iota
+	sumPairs
+	sums
+	waitedWords = sums + model.Slots
+)
+
+// mostWaited and mostBlamed bound the maps, in bytes. CPUs count each into a shard of
+// its own where that is possible, else some share one.
+const mostWaited, mostBlamed = 8 << 20, 16 << 20
+
+// pairCPUs is how many CPUs add to one shard of the matrix at least. They seldom do, so
+// that it takes many until they are in each other's way.
+const pairCPUs = 16
+
+// sharding is how CPUs share the maps.
+type sharding struct {
+	waited, pairs int  // shards
+	mask          int  // of the number of a CPU, for waited
+	shared        bool // more than one CPU adds to a shard of waited
+}
+
+func shardsFor(cpus, slots int) sharding {
+	cpus = max(cpus, 1)
+	fit := mostWaited / (slots * waitedWords * 8)
+	s := sharding{waited: cpus, mask: 1<<bits.Len(uint(cpus-1)) - 1}
+	if cpus > fit {
+		s.waited, s.shared = powerBelow(fit), true
+		s.mask = s.waited - 1
+	}
+	s.pairs = powerBelow(min(cpus/pairCPUs, mostBlamed/(slots*slots*8)))
+	return s
+}
+
+// powerBelow returns the greatest power of two that is not above n, at least 1.
+func powerBelow(n int) int { return 1 << (bits.Len(uint(max(n, 1))) - 1) }
 
 func openSched(e *env) (program, error) {
 	s := &sched{guests: make(map[*guest]*schedGuest), waits: newWaits()}
@@ -51,16 +86,17 @@ func (s *sched) open(e *env) (err error) {
 	if err := checkSwitch(e.kernel.types); err != nil {
 		return err
 	}
-	slotBits := uint32(bits.Len(uint(e.opts.Slots)) - 1)
-	s.counted = make([][model.Slots]uint64, e.opts.Slots)
-	s.shards = min(mostShards, 1<<bits.Len(uint(max(possibleCPUs(), 1)-1)))
+	slots := e.opts.Slots
+	shards := shardsFor(possibleCPUs(), slots)
+	s.counted, s.shards = make([]waitedRow, slots), shards.waited
 	s.objects, err = e.object(loadSched, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
-		spec.Maps["waited"].MaxEntries = uint32(s.shards) << slotBits
-		spec.Maps["blamed"].MaxEntries = 1 << (2 * slotBits)
+		spec.Maps["waited"].MaxEntries = uint32(shards.waited * slots)
+		spec.Maps["blamed"].MaxEntries = uint32(shards.pairs * slots * slots)
 		return errors.Join(
-			spec.Variables["slot_bits"].Set(slotBits),
-			spec.Variables["shard_mask"].Set(uint32(s.shards-1)),
-			spec.Variables["shared"].Set(b2u(possibleCPUs() > s.shards)),
+			spec.Variables["slots"].Set(uint32(slots)),
+			spec.Variables["shard_mask"].Set(uint32(shards.mask)),
+			spec.Variables["shared"].Set(b2u(shards.shared)),
+			spec.Variables["pair_mask"].Set(uint32(shards.pairs-1)),
 			spec.Variables["unified"].Set(b2u(e.places.hierarchies.cpu.v2)),
 		)
 	})
@@ -72,7 +108,7 @@ func (s *sched) open(e *env) (err error) {
 			_ = s.close() // the first error says why
 		}
 	}()
-	s.blamed = matrix{s.objects.Maps["blamed"], 1 << slotBits}
+	s.blamed = newMatrix(s.objects.Maps["blamed"], slots, shards.pairs)
 	if s.waited, err = mapWords(s.objects.Maps["waited"]); err != nil {
 		return err
 	}
@@ -131,45 +167,57 @@ func (s *sched) placesChanged() error {
 	return nil
 }
 
-func (s *sched) read(now time.Duration, p *places) error {
+func (s *sched) read(now time.Duration, p *places) (err error) {
 	s.waits.sweep(now) // what it drops has been reported
-	err := s.blamed.read(func(w *words) {
-		eachVictim(p, s.blamed.side, func(slot, used int, who part) {
-			var sum uint64
-			s.blamed.take(w, slot, used, func(other int, ns uint64) {
-				sum += ns
-				s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
-			})
-			if sum > 0 {
-				s.readWaits(who, slot, sum)
+	eachVictim(p, s.blamed.side, func(slot, used int, who part) {
+		var sum uint64
+		add := func(other int, ns uint64) {
+			sum += ns
+			s.waits.add(now, who, p.slots.owner(uint16(other)), ns)
+		}
+		grown, more := s.grown(slot)
+		for i, ns := range grown[:sumPairs] {
+			if i == sumSelf {
+				i = slot
 			}
-		})
+			if ns > 0 {
+				add(i, ns)
+			}
+		}
+		if e := s.blamed.take(slot, used, grown[sumPairs] > 0, add); e != nil {
+			err = e // each is the same
+		}
+		if more || sum > 0 {
+			s.ns += sum
+			who.eachGuest(false, func(g *guest) { s.of(g).add(sum, grown[sums:]) })
+		}
 	})
 	for g := range s.guests {
 		if g.gone && now-g.goneAt > kept {
 			delete(s.guests, g)
 		}
 	}
-	return err
+	return errors.Join(err, s.blamed.release())
 }
 
-// readWaits adds up the shards of a slot, for which there were ns nanoseconds of waits.
-// These counters are never set to 0: CPUs that have a shard of their own add to them in
-// more than one step.
-func (s *sched) readWaits(p part, slot int, ns uint64) {
-	s.ns += ns
-	var counts [model.Slots]uint64
+// grown returns what was added to the shards of a slot since the last time. These
+// counters are never set to 0: CPUs that have a shard of their own add to them in more
+// than one step.
+func (s *sched) grown(slot int) (row waitedRow, more bool) {
 	for shard := range s.shards {
-		row := s.waited.row(shard*s.blamed.side+slot, waitedWords)
-		for i := range counts {
-			counts[i] += atomic.LoadUint64(&row[i])
+		counters := s.waited.row(shard*s.blamed.side+slot, waitedWords)
+		for i := range counters {
+			row[i] += atomic.LoadUint64(&counters[i])
 		}
 	}
 	last := &s.counted[slot]
-	for i, n := range counts {
-		counts[i], last[i] = n-last[i], n
+	if row == *last {
+		return waitedRow{}, false
 	}
-	p.eachGuest(false, func(g *guest) { s.of(g).add(ns, &counts) })
+	for i, n := range row {
+		row[i], last[i] = n-last[i], n
+	}
+	return row, true
 }
 
 // of returns what is counted of a guest.
@@ -182,7 +230,7 @@ func (s *sched) of(g *guest) *schedGuest {
 	return own
 }
 
-func (own *schedGuest) add(ns uint64, counts *[model.Slots]uint64) {
+func (own *schedGuest) add(ns uint64, counts []uint64) {
 	own.ns += ns
 	own.latency.Sum = float64(own.ns) / 1e9
 	for i, n := range counts {

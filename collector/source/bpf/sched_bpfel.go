@@ -14,14 +14,31 @@ import (
 )
 
 type schedCpu struct {
-	_       structs.HostLayout
-	Clock   uint64
-	Stolen  uint64
-	Running uint32
-	Slice   uint32
-	Block   uint32
-	Great   uint32
-	Slices  [32]struct {
+	_      structs.HostLayout
+	Clock  uint64
+	Since  uint64
+	Stolen uint64
+	Slot   uint32
+	Waits  uint32
+	Pairs  uint32
+	Slice  uint32
+	Block  uint32
+	Great  uint32
+	Groups [64]struct {
+		_     structs.HostLayout
+		Key   uint64
+		Place uint32
+		Pad   uint32
+	}
+	Threads [64]struct {
+		_          structs.HostLayout
+		Key        uint64
+		Generation uint32
+		Group      uint32
+		Place      uint32
+		Pad        uint32
+	}
+	Slices [32]struct {
 		_    structs.HostLayout
 		End  uint64
 		Slot uint64
@@ -44,20 +61,6 @@ type schedCpu struct {
 		Used  uint32
 		Pad   uint32
 	}
-	Groups [64]struct {
-		_     structs.HostLayout
-		Key   uint64
-		Place uint32
-		Pad   uint32
-	}
-	Threads [64]struct {
-		_          structs.HostLayout
-		Key        uint64
-		Generation uint32
-		Group      uint32
-		Place      uint32
-		Pad        uint32
-	}
 }
 
 type schedHeld struct {
@@ -72,6 +75,7 @@ type schedHeld struct {
 
 type schedWaits struct {
 	_       structs.HostLayout
+	Sums    [8]uint64
 	Buckets [32]uint64
 }
 
@@ -87,9 +91,10 @@ const (
 	schedMapWaited       = "waited"
 	schedProgSchedSwitch = "sched_switch"
 	schedVarGeneration   = "generation"
+	schedVarPairMask     = "pair_mask"
 	schedVarShardMask    = "shard_mask"
 	schedVarShared       = "shared"
-	schedVarSlotBits     = "slot_bits"
+	schedVarSlots        = "slots"
 	schedVarUnified      = "unified"
 )
 
@@ -155,9 +160,10 @@ type schedMapSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type schedVariableSpecs struct {
 	Generation *ebpf.VariableSpec `ebpf:"generation"`
+	PairMask   *ebpf.VariableSpec `ebpf:"pair_mask"`
 	ShardMask  *ebpf.VariableSpec `ebpf:"shard_mask"`
 	Shared     *ebpf.VariableSpec `ebpf:"shared"`
-	SlotBits   *ebpf.VariableSpec `ebpf:"slot_bits"`
+	Slots      *ebpf.VariableSpec `ebpf:"slots"`
 	Unified    *ebpf.VariableSpec `ebpf:"unified"`
 }
 
@@ -205,9 +211,10 @@ func (m *schedMaps) Close() error {
 // It can be passed to loadSchedObjects or ebpf.CollectionSpec.LoadAndAssign.
 type schedVariables struct {
 	Generation *ebpf.Variable `ebpf:"generation"`
+	PairMask   *ebpf.Variable `ebpf:"pair_mask"`
 	ShardMask  *ebpf.Variable `ebpf:"shard_mask"`
 	Shared     *ebpf.Variable `ebpf:"shared"`
-	SlotBits   *ebpf.Variable `ebpf:"slot_bits"`
+	Slots      *ebpf.Variable `ebpf:"slots"`
 	Unified    *ebpf.Variable `ebpf:"unified"`
 }
 

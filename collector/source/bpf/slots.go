@@ -79,6 +79,9 @@ func (s *slots) owner(slot uint16) *owner {
 	return s.owners[slotOther]
 }
 
+// inUse is how many slots are somebody's, those that rest included.
+func (s *slots) inUse() int { return len(s.owners) - len(s.free) }
+
 // used is one more than the greatest slot in use.
 func (s *slots) used() int { return len(s.owners) }
 

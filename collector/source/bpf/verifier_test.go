@@ -19,7 +19,7 @@ func TestVerifierIsFarFromGivingUp(t *testing.T) {
 	requireBPF(t)
 	for name, load := range map[string]func() (*ebpf.CollectionSpec, error){
 		"sched": loadSched, "sampler": loadSampler, "totals": loadTotals, "block": loadBlock,
-		"reclaim": loadReclaim, "fuse": loadFuse, "kvm": loadKvm,
+		"reclaim": loadReclaim, "fuse": loadFuse, "kvm": loadKvm, "exits": loadExits,
 	} {
 		spec, err := load()
 		if err != nil {

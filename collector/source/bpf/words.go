@@ -19,9 +19,13 @@ type words struct {
 
 // mapWords maps an array that was made with BPF_F_MMAPABLE.
 func mapWords(m *ebpf.Map) (*words, error) {
-	size := int(m.MaxEntries()) * int(m.ValueSize())
+	return mapPart(m, 0, int(m.MaxEntries())*int(m.ValueSize()))
+}
+
+// mapPart maps a part of such an array. It begins where a page does.
+func mapPart(m *ebpf.Map, from, size int) (*words, error) {
 	page := os.Getpagesize()
-	b, err := unix.Mmap(m.FD(), 0, (size+page-1)/page*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	b, err := unix.Mmap(m.FD(), int64(from), (size+page-1)/page*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("mapping %s: %w", m, err)
 	}
@@ -45,31 +49,4 @@ func (w *words) unmap() error {
 		return fmt.Errorf("unmapping a map: %w", err)
 	}
 	return nil
-}
-
-// matrix counts nanoseconds by the slot of who waited and the slot of who ran. It is
-// mapped while it is read only: it may be large, and most of it is empty.
-type matrix struct {
-	counts *ebpf.Map
-	side   int // slots
-}
-
-// read calls f with the matrix in our memory.
-func (m *matrix) read(f func(*words)) error {
-	w, err := mapWords(m.counts)
-	if err != nil {
-		return err
-	}
-	f(w)
-	return w.unmap()
-}
-
-// take calls f for each slot, of those in use, for which a victim waited.
-func (m *matrix) take(w *words, victim, used int, f func(other int, ns uint64)) {
-	row := w.row(victim, m.side)
-	for i := range row[:min(used, m.side)] {
-		if ns := take(row, i); ns > 0 {
-			f(i, ns)
-		}
-	}
 }

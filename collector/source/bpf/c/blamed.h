@@ -4,9 +4,11 @@
 #include "slots.h"
 
 /* Set before loading. */
-const volatile u32 slot_bits = 9; /* there are 1 << slot_bits slots */
+const volatile u32 slots = 512; /* how many there are */
 
-/* Nanoseconds by who waited and who ran meanwhile. */
+/* Nanoseconds by who waited and who ran meanwhile: a row for each slot that may wait,
+ * and where many CPUs count as many rows for each shard of them. All add to it in one
+ * step, for readers set to 0 what they have read. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -15,9 +17,9 @@ struct {
 	__type(value, u64);
 } blamed SEC(".maps");
 
-static __always_inline void blame(u32 victim, u32 slot, u64 ns)
+static __always_inline void blame_pair(u32 row, u32 slot, u64 ns)
 {
-	u32 at = (victim << slot_bits) | slot;
+	u32 at = row * slots + slot;
 	u64 *total = bpf_map_lookup_elem(&blamed, &at);
 	if (total)
 		__sync_fetch_and_add(total, ns);

@@ -58,6 +58,15 @@ struct {
 	__type(value, u64);
 } looked SEC(".maps");
 
+/* How often each slot was seen to wait: only rows of these are read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} waited SEC(".maps");
+
 #define READ(to, from) bpf_probe_read_kernel(&(to), sizeof(to), &(from))
 
 /* find_copied is find_place of a cgroup that may be gone. */
@@ -136,7 +145,11 @@ static __noinline int waiting(struct task_struct *task, struct rq *rq, u32 runs,
 	u32 place = place_of_copied(task);
 	if (!(place & PLACE_VICTIM))
 		return 1;
-	blame(place & PLACE_SLOT, held(queue) ? SLOT_THROTTLE : runs, ns);
+	u32 victim = place & PLACE_SLOT;
+	u64 *times = bpf_map_lookup_elem(&waited, &victim);
+	if (times)
+		__sync_fetch_and_add(times, 1);
+	blame_pair(victim, held(queue) ? SLOT_THROTTLE : runs, ns);
 	return 1;
 }
 

@@ -11,6 +11,12 @@
  * neighbours of one slot merged; blocks of 8 ms with what each slot ran in them; and
  * blocks of 67 ms. A wait is split by the first, what is older by the next; only in
  * the oldest block that it touches it is split by shares.
+ *
+ * Most switches are from one thread to another of the same slot, and most waits began
+ * while that slot ran. Such a switch touches the first words of struct cpu, the place
+ * of the cgroup, and two lines of the counters of the slot, which no other CPU writes
+ * to where each has a shard. What is rare is in functions of its own, which leaves
+ * the registers to the rest.
  */
 #include "hist.h"
 #include "blamed.h"
@@ -20,7 +26,8 @@
 
 struct rq {
 	u64 clock;
-	u64 prev_steal_time_rq;
+	u64 prev_steal_time_rq; /* with CONFIG_PARAVIRT_TIME_ACCOUNTING */
+	u64 prev_steal_time;    /* as of the last tick */
 };
 
 struct cfs_rq {
@@ -45,10 +52,12 @@ struct cfs_rq___old {
 #define BLOCK_NS (8ULL << 20)  /* about 8 ms */
 #define GREAT_NS (64ULL << 20) /* about 67 ms */
 #define LEAST_STOLEN 20000     /* ns; less is added to the next */
+#define SHORTEST_NS 954        /* what is no longer is in the first bucket */
 
 /* Set before loading. */
 const volatile u32 shard_mask = 15; /* CPUs share what they count into, */
 const volatile u32 shared = 1;      /* if there are more than shards */
+const volatile u32 pair_mask = 0;   /* the same for blamed */
 
 u32 generation; /* changes with each change of places */
 
@@ -94,21 +103,34 @@ struct held {
 };
 
 struct cpu {
-	u64 clock;  /* of the last switch */
-	u64 stolen; /* of this machine's CPU, as of then */
-	u32 running; /* the place of who runs */
-	u32 slice;   /* the newest of slices */
-	u32 block;   /* the newest of blocks */
-	u32 great;   /* the newest of greats */
-	struct slice slices[SLICES];
-	struct block blocks[BLOCKS];
-	struct block greats[BLOCKS];
+	/* What each switch touches. */
+	u64 clock;  /* of the last switch; 0 before the first */
+	u64 since;  /* when the slot that runs began to */
+	u64 stolen; /* of this machine's CPU, as of the last switch */
+	u32 slot;   /* that runs */
+	u32 waits;  /* the first of this CPU's shard of waited */
+	/* The others, if another slot ran or runs. */
+	u32 pairs;  /* the first row of its shard of blamed */
+	u32 slice;  /* the newest of slices */
+	u32 block;  /* the newest of blocks */
+	u32 great;  /* the newest of greats */
 	struct cached groups[CACHE];
 	struct cached_thread threads[CACHE];
+	struct slice slices[SLICES]; /* of slots that do not run any more */
+	struct block blocks[BLOCKS];
+	struct block greats[BLOCKS];
 };
 
-/* How many waits were how long. How long they were in all is in blamed. */
+/* Sums of a slot that waits: by the reserved slots, and these. */
+enum {
+	SUM_SELF = SLOTS_RESERVED, /* nanoseconds in which its own threads ran */
+	SUM_PAIRS,                 /* changes before something is added to blamed */
+	SUMS
+};
+
+/* How long a slot has waited, and how many of its waits were how long. */
 struct waits {
+	u64 sums[SUMS];
 	u64 buckets[BUCKETS];
 };
 
@@ -136,6 +158,10 @@ struct {
 	__type(value, struct waits);
 } waited SEC(".maps");
 
+static __noinline u32 find(struct cgroup_subsys_state *css) { return find_place(css); }
+
+static __noinline u32 find_thread(u32 place, struct task_struct *task) { return narrow(place, task); }
+
 /* place_of returns the place of a thread. What was found of a cgroup, and of a thread
  * that may have a place of its own, is kept for each CPU. */
 static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
@@ -146,18 +172,20 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 	struct cached *kept = &c->groups[(serial * 0x9E3779B97F4A7C15ULL) >> 58];
 
 	if (kept->key != key) {
-		kept->place = find_place(css);
+		kept->place = find(css);
 		kept->key = key;
 	}
 	u32 place = kept->place;
+	if (!(place & (PLACE_THREADS | PLACE_ROOT)))
+		return place;
 	if (!(place & PLACE_THREADS))
-		return narrow(place, task);
+		return task->flags & PF_KTHREAD ? SLOT_KERNEL : place;
 
 	u32 pid = task->pid;
 	struct cached_thread *own = &c->threads[pid % CACHE];
 	key = ((u64)task->tgid << 32) + pid;
 	if (own->key != key || own->group != place || own->generation != generation + 1) {
-		own->place = narrow(place, task);
+		own->place = find_thread(place, task);
 		own->key = key;
 		own->group = place;
 		own->generation = generation + 1;
@@ -168,19 +196,21 @@ static __always_inline u32 place_of(struct cpu *c, struct task_struct *task)
 /* put adds what a slot ran to a block, if it has room for one more slot. */
 static __always_inline bool put(struct block *b, u32 slot, u64 ns)
 {
-	for (u32 i = 0; i < PAIRS; i++) {
-		if (i >= b->used) {
-			b->slot[i] = slot;
-			b->ns[i] = ns;
-			b->used = i + 1;
-			return 1;
-		}
+	u32 used = b->used;
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < PAIRS && i < used; i++) {
 		if (b->slot[i] == slot) {
 			b->ns[i] += ns;
 			return 1;
 		}
 	}
-	return 0;
+	if (used >= PAIRS)
+		return 0;
+	b->slot[used] = slot;
+	b->ns[used] = ns;
+	b->used = used + 1;
+	return 1;
 }
 
 /* next_great begins a great block with what began at start. */
@@ -221,8 +251,6 @@ static __always_inline void keep(struct cpu *c, u32 slot, u64 start, u64 end)
 {
 	struct block *b = &c->blocks[c->block % BLOCKS];
 
-	if (!start)
-		return; /* what was before the first switch */
 	if (end - b->start >= BLOCK_NS || !put(b, slot, end - start)) {
 		fold(c);
 		c->block++;
@@ -235,23 +263,76 @@ static __always_inline void keep(struct cpu *c, u32 slot, u64 start, u64 end)
 	b->end = end;
 }
 
-/* ran notes that a slot ran from the last moment that was noted to end. */
-static __always_inline void ran(struct cpu *c, u32 slot, u64 end)
+/* turn ends the slice of the slot that runs: from then on another one does. */
+static __noinline int turn(struct cpu *c, u32 slot, u64 at)
 {
-	struct slice *newest = &c->slices[c->slice % SLICES];
+	u64 since = c->since;
+	u32 ran = c->slot;
 
-	if (newest->slot != slot) {
-		keep(c, newest->slot, c->slices[(c->slice - 1) % SLICES].end, newest->end);
-		c->slice++;
-		newest = &c->slices[c->slice % SLICES];
-		newest->slot = slot;
+	c->slot = slot;
+	if (at <= since)
+		return 0; /* for no time at all */
+	c->since = at;
+	c->slice++;
+	struct slice *s = &c->slices[c->slice % SLICES];
+	s->slot = ran;
+	s->end = at;
+	keep(c, ran, since, at);
+	return 0;
+}
+
+/* begin notes the first switch: nobody knows what was before. */
+static __noinline int begin(struct cpu *c, u64 now, u64 stolen)
+{
+	struct slice *s = &c->slices[c->slice % SLICES];
+	u32 cpu = bpf_get_smp_processor_id();
+
+	s->slot = c->slot = SLOT_UNKNOWN;
+	s->end = c->since = now;
+	c->stolen = stolen;
+	c->waits = (cpu & shard_mask) * slots;
+	c->pairs = (cpu & pair_mask) * slots;
+	return 0;
+}
+
+/* steal notes that the hypervisor took the CPU away, as if that had been just now. */
+static __noinline int steal(struct cpu *c, u64 now, u64 stolen)
+{
+	u64 taken = stolen - c->stolen, start = c->clock;
+
+	if (now <= start)
+		return 0; /* it is seen at the next switch */
+	if (taken > now - start)
+		taken = now - start;
+	c->stolen = stolen;
+	return turn(c, SLOT_HYPERVISOR, now - taken);
+}
+
+/* count adds to what may be another CPU's too. */
+static __always_inline void count(u64 *to, u64 n)
+{
+	if (shared)
+		__sync_fetch_and_add(to, n);
+	else
+		*to += n;
+}
+
+/* blame notes that a slot ran while a victim waited. */
+static __always_inline void blame(struct cpu *c, struct waits *w, u32 victim, u32 slot, u64 ns)
+{
+	if (slot == victim) {
+		count(&w->sums[SUM_SELF], ns);
+	} else if (slot < SLOTS_RESERVED) {
+		count(&w->sums[slot], ns);
+	} else {
+		count(&w->sums[SUM_PAIRS], 1);
+		blame_pair(c->pairs + victim, slot, ns);
 	}
-	newest->end = end;
 }
 
 /* walk splits the part of a wait from queued to until by blocks, and returns until
- * when of it nothing was found. */
-static __noinline u64 walk(struct cpu *c, u32 victim, u64 queued, u64 until, u32 great)
+ * when of it nothing was found. It is rare: all of it goes to one row. */
+static __noinline u64 walk(struct cpu *c, u32 row, u64 queued, u64 until, u32 great)
 {
 	u32 newest = great ? c->great : c->block;
 
@@ -274,10 +355,10 @@ static __noinline u64 walk(struct cpu *c, u32 victim, u64 queued, u64 until, u32
 				break;
 			u64 ns = (b->ns[k] >> coarse) * part / (length >> coarse);
 			found += ns;
-			blame(victim, b->slot[k], ns);
+			blame_pair(row, b->slot[k], ns);
 		}
 		if (found + 64 < until - lo)
-			blame(victim, SLOT_UNKNOWN, until - lo - found);
+			blame_pair(row, SLOT_UNKNOWN, until - lo - found);
 		until = lo;
 		if (lo == queued)
 			break;
@@ -285,26 +366,27 @@ static __noinline u64 walk(struct cpu *c, u32 victim, u64 queued, u64 until, u32
 	return until;
 }
 
-/* split says who ran while a thread waited from queued to now. */
-static __always_inline void split(struct cpu *c, u32 victim, u64 queued, u64 now)
+/* split says who ran while a thread waited from queued until the slot that runs began
+ * to. */
+static __noinline int split(struct cpu *c, struct waits *w, u32 victim, u64 queued, u64 until)
 {
-	u64 until = now;
-
 	for (u32 i = 0; i < SLICES - 1; i++) {
 		struct slice *s = &c->slices[(c->slice - i) % SLICES];
 		u64 start = c->slices[(c->slice - i - 1) % SLICES].end;
 		barrier_var(start);
 		u64 lo = start > queued ? start : queued;
-		blame(victim, s->slot, until - lo);
+		blame(c, w, victim, s->slot, until - lo);
 		until = lo;
 		if (lo == queued)
-			return;
+			return 0;
 	}
-	until = walk(c, victim, queued, until, 0);
+	count(&w->sums[SUM_PAIRS], 1);
+	until = walk(c, c->pairs + victim, queued, until, 0);
 	if (until > queued)
-		until = walk(c, victim, queued, until, 1);
+		until = walk(c, c->pairs + victim, queued, until, 1);
 	if (until > queued)
-		blame(victim, SLOT_UNKNOWN, until - queued);
+		count(&w->sums[SLOT_UNKNOWN], until - queued);
+	return 0;
 }
 
 /* throttled returns how long quotas have held a queue, its own and those above it. */
@@ -343,7 +425,7 @@ static __always_inline struct held *held_of(u64 serial, u64 total, bool *fresh)
 }
 
 /* held returns for how much of a wait that began at queued a quota held the queue. */
-static __always_inline u64 held(u64 serial, u64 total, u64 queued, u64 now)
+static __noinline u64 held(u64 serial, u64 total, u64 queued, u64 now)
 {
 	bool fresh = 0;
 	struct held *h = held_of(serial, total, &fresh);
@@ -365,6 +447,54 @@ static __always_inline u64 held(u64 serial, u64 total, u64 queued, u64 now)
 	return total - since;
 }
 
+/* waited_for counts a wait that has just ended. */
+static __always_inline void waited_for(struct cpu *c, struct task_struct *task, u32 victim, u64 queued, u64 now)
+{
+	u32 at = c->waits + victim;
+	struct waits *w = bpf_map_lookup_elem(&waited, &at);
+	if (!w)
+		return;
+	u64 ns = now - queued, total = throttled(task->se.cfs_rq);
+	u32 i = ns <= SHORTEST_NS ? 0 : bucket(ns);
+	count(&w->buckets[i], 1);
+
+	if (total) {
+		u64 by_quota = held(cpu_css(task)->serial_nr, total, queued, now);
+		if (by_quota == NOT_KNOWN) {
+			count(&w->sums[SLOT_UNKNOWN], ns);
+			return;
+		}
+		if (by_quota) {
+			if (by_quota > ns)
+				by_quota = ns;
+			count(&w->sums[SLOT_THROTTLE], by_quota);
+			queued += by_quota; /* a quota holds first, then the thread has to wait its turn */
+			if (queued >= now)
+				return;
+		}
+	}
+	u64 since = c->since;
+	if (since <= queued) {
+		blame(c, w, victim, c->slot, now - queued);
+		return;
+	}
+	if (since > now)
+		since = now;
+	blame(c, w, victim, c->slot, now - since);
+	split(c, w, victim, queued, since);
+}
+
+/* stolen_from returns for how long the hypervisor below has had a CPU. Debian's kernels
+ * have only what the tick sees of it. */
+static __always_inline u64 stolen_from(struct rq *rq)
+{
+	if (field_exists(rq->prev_steal_time_rq))
+		return rq->prev_steal_time_rq;
+	if (field_exists(rq->prev_steal_time))
+		return rq->prev_steal_time;
+	return 0;
+}
+
 SEC("tp_btf/sched_switch")
 int sched_switch(u64 *ctx)
 {
@@ -377,63 +507,23 @@ int sched_switch(u64 *ctx)
 
 	bool idle = !next->pid; /* its queue says nothing */
 	struct rq *rq = idle ? prev->se.cfs_rq->rq : next->se.cfs_rq->rq;
-	u64 now = rq->clock, start = c->clock;
-	u64 stolen = field_exists(rq->prev_steal_time_rq) ? rq->prev_steal_time_rq : 0;
+	u64 now = rq->clock;
+	u64 stolen = stolen_from(rq);
 
-	if (start && now > start) {
-		u64 taken = stolen - c->stolen, until = now;
-		if (taken >= LEAST_STOLEN) {
-			if (taken > now - start)
-				taken = now - start;
-			until -= taken;
-			c->stolen = stolen;
-		}
-		if (until > start)
-			ran(c, c->running & PLACE_SLOT, until);
-		if (until < now)
-			ran(c, SLOT_HYPERVISOR, now);
-	}
-	if (!start) { /* nobody knows what was before */
-		struct slice *first = &c->slices[c->slice % SLICES];
-		first->slot = SLOT_UNKNOWN;
-		first->end = now;
-		c->stolen = stolen;
-	}
+	if (!c->clock)
+		begin(c, now, stolen);
+	else if (stolen - c->stolen >= LEAST_STOLEN)
+		steal(c, now, stolen);
 	c->clock = now;
+
 	u32 place = idle ? SLOT_IDLE : place_of(c, next);
-	c->running = place;
-
-	u64 queued = next->sched_info.last_queued;
-	if (!(place & PLACE_VICTIM) || !queued || queued >= now)
-		return 0;
-
 	u32 slot = place & PLACE_SLOT;
-	u32 at = ((bpf_get_smp_processor_id() & shard_mask) << slot_bits) | slot;
-	struct waits *w = bpf_map_lookup_elem(&waited, &at);
-	if (!w)
-		return 0;
-	u32 i = bucket(now - queued);
-	if (shared)
-		__sync_fetch_and_add(&w->buckets[i], 1);
-	else
-		w->buckets[i]++;
-
-	u64 total = throttled(next->se.cfs_rq);
-	if (total) {
-		u64 ns = held(cpu_css(next)->serial_nr, total, queued, now);
-		if (ns == NOT_KNOWN) {
-			blame(slot, SLOT_UNKNOWN, now - queued);
-			return 0;
-		}
-		if (ns) {
-			if (ns > now - queued)
-				ns = now - queued;
-			blame(slot, SLOT_THROTTLE, ns);
-			queued += ns; /* a quota holds first, then the thread has to wait its turn */
-			if (queued >= now)
-				return 0;
-		}
+	if (place & PLACE_VICTIM) {
+		u64 queued = next->sched_info.last_queued;
+		if (queued && queued < now)
+			waited_for(c, next, slot, queued, now);
 	}
-	split(c, slot, queued, now);
+	if (slot != c->slot)
+		turn(c, slot, now);
 	return 0;
 }

@@ -16,6 +16,7 @@ enum {
 	SLOT_HYPERVISOR = 3, /* this machine's own CPU was taken away */
 	SLOT_THROTTLE = 4,   /* a quota */
 	SLOT_UNKNOWN = 5,    /* not remembered any more */
+	SLOTS_RESERVED,
 };
 
 /* A place is a slot and what is to be known of it. */
