@@ -31,6 +31,13 @@ $(addprefix build/,$(BINARIES)):
 run: build/virt_exporter build/virt_alerter
 	@EXPORTER=$(ADDRESS) ALERTER=$(ALERTS) .ci/run-both.sh
 
+# A recorded story of several hosts, for who has no fleet: nobody is scraped.
+.PHONY: demo
+demo: build/virt_alerter
+	@echo "Grafana: add a data source of the type Prometheus with the URL http://$(ALERTS) and the scrape interval 1m."
+	@echo "Import the dashboards into it: $(CURDIR)/dashboards/*.json"
+	@build/virt_alerter --demo --web.listen-address=$(ALERTS)
+
 # Every test there is. With CI=true or INSTALL=1, as root on Debian, it first
 # installs the engines that the tests start. Its last lines say what was skipped.
 .PHONY: test
@@ -50,7 +57,9 @@ scenarios:
 
 .PHONY: lint
 lint:
-	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./... ./.ci/testsummary ./.ci/scenariotable
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.5.0 run ./... ./.ci/testsummary ./.ci/scenariotable ./.ci/mixin
+	cd .ci/dashboardlinter && CGO_ENABLED=0 $(GO) build -buildvcs=false -o ../../build/dashboard-linter github.com/grafana/dashboard-linter
+	for file in dashboards/*.json; do build/dashboard-linter lint --strict --config dashboards/.lint $$file || exit 1; done
 
 # Writes what the hosts in fixtures/ must expose anew. Read the diff.
 .PHONY: golden
@@ -61,6 +70,16 @@ golden:
 .PHONY: docs
 docs:
 	$(GO) test ./collector -run MetricsDoc -update
+
+# Writes the dashboards, dashboards/*.json, from the Go beside them.
+.PHONY: dashboards
+dashboards:
+	$(GO) test ./dashboards -run TestFilesAreWhatTheGoSays -update
+
+# Writes rules and dashboards to build/mixin in the layout of what others call a mixin.
+.PHONY: mixin
+mixin:
+	$(GO) run ./.ci/mixin build/mixin
 
 # Compiles the programs in collector/source/bpf anew, with clang-14: the objects and
 # the Go that loads them are committed, so that nothing else needs clang.

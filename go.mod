@@ -27,6 +27,8 @@ require (
 	libvirt.org/go/libvirtxml v1.12005.0
 )
 
+require github.com/grafana/grafana-foundation-sdk/go v0.0.12 // indirect
+
 require (
 	cloud.google.com/go/auth v0.23.2 // indirect
 	cloud.google.com/go/auth/oauth2adapt v0.2.8 // indirect

@@ -34,7 +34,7 @@ if [ -n "$unformatted" ]; then
 	printf 'gofmt would change:\n%s\n' "$unformatted" >&2
 	exit 1
 fi
-"$GO" vet ./... ./.ci/testsummary ./.ci/scenariotable
+"$GO" vet ./... ./.ci/testsummary ./.ci/scenariotable ./.ci/mixin
 # The objects for the kernel are little-endian: without them it has to compile too.
 GOARCH=s390x CGO_ENABLED=0 "$GO" vet ./collector/source/bpf
 
@@ -43,17 +43,25 @@ GOARCH=s390x CGO_ENABLED=0 "$GO" vet ./collector/source/bpf
 # of programs in the kernel, which see whatever runs.
 packages=$("$GO" list ./...)
 live=$(grep '/fixtures/live' <<<"$packages" || true)
-unit=$(grep -v '/fixtures/live\|/source/bpf$' <<<"$packages")
+waits=$(grep '/source/libvirt$' <<<"$packages" || true)
+unit=$(grep -v '/fixtures/live\|/source/bpf$\|/source/libvirt$' <<<"$packages")
+
+# Some packages and some tests wait more than they work. A package that does begins
+# first, and has others beside it. What is parallel in fixtures/live does next to
+# nothing but wait: all of it has a place at once, however few CPUs there are.
+jobs=$(($(nproc) + 1))
+beside=$((2 * $(nproc)))
+everywhere=16
 
 echo "== go test"
 "$GO" build -buildvcs=false -o build/testsummary ./.ci/testsummary
 # shellcheck disable=SC2086 # package paths hold no spaces
 {
 	failed=0
-	"$GO" test -json "${race[@]}" -timeout 10m $unit ./.ci/testsummary || failed=1
+	"$GO" test -json "${race[@]}" -p "$jobs" -parallel "$beside" -timeout 10m $waits $unit ./.ci/testsummary ./.ci/mixin || failed=1
 	"$GO" test -json "${race[@]}" -count 1 -timeout 10m ./collector/source/bpf || failed=1
 	if [ -n "$live" ]; then
-		"$GO" test -json -p 1 -count 1 -timeout 45m $live || failed=1
+		"$GO" test -json -p 1 -parallel "$everywhere" -count 1 -timeout 45m $live || failed=1
 	fi
 	exit $failed
 } | build/testsummary "${notes[@]}"

@@ -39,9 +39,13 @@ var layers = []struct{ dir, may, reason string }{
 	{"cmd/virt_exporter", "collector/identity", "a bad machine key ends the start, by the rule that the source has"},
 	{"cmd/virttool", "collector/*", "it shows a person each step alone"},
 	{"cmd/virt_alerter", "alerts/*", "the only program that links the rule engine"},
+	{"cmd/virt_alerter", "dashboards", "what they read is kept of scrapes"},
+	{"cmd/virt_alerter", "fixtures/story", "the recording that --demo plays: data, as the rules are"},
 	{"alerts/engine", "alerts", "the bundled rules are data"},
 	{"dashboards/*", "dashboards/*", "generators know family names, no code of the exporter"},
-	{"fixtures/*", "*", "helpers of tests, never linked into a program"},
+	{".ci/mixin", "alerts", "it puts the rules into the layout of others"},
+	{".ci/mixin", "dashboards", "and the dashboards"},
+	{"fixtures/*", "*", "helpers of tests; but for the story, never linked into a program"},
 }
 
 // clients says where each module of others may be imported by code that is not
@@ -66,18 +70,18 @@ var clients = []struct{ module, dirs, reason string }{
 	{"libvirt.org/go/libvirtxml", "collector/source/libvirt", "one client, one package"},
 	{"golang.org/x/crypto", "collector/source/libvirt", "SSH to the daemon of another host, which go-libvirt dials without a deadline"},
 	{"github.com/vmware/govmomi", "collector/source/vsphere", "a remote client, with credentials: never on every host"},
-	{"github.com/prometheus/prometheus", "alerts/engine", "28 MB that only the alerter carries"},
+	{"github.com/prometheus/prometheus", "alerts/engine", "28 MB that only the alerter carries; tests of dashboards, which ask it, are there too"},
 	{"github.com/prometheus/alertmanager", "alerts/engine", "its API client"},
-	{"go.yaml.in/yaml/v3", "alerts/engine", "tells on which line of a configuration or rule file a mistake is"},
+	{"go.yaml.in/yaml/v3", "alerts/engine .ci/mixin", "tells on which line of a configuration or rule file a mistake is, and takes rule files apart"},
 	{"github.com/oklog/ulid/v2", "alerts/engine", "tells a database's blocks, by their names, from files of others in its directory"},
-	{"github.com/grafana/grafana-foundation-sdk/go", "dashboards/*", "generates the dashboards"},
 	{"github.com/hanwen/go-fuse/v2", "fixtures/fusefs", "a file system whose delays and hangs the tests choose"},
 }
 
 // testClients are the modules that only tests may import.
 var testClients = []string{
-	"github.com/google/go-cmp", // readable differences; there is no assertion library
-	"go.uber.org/goleak",       // goroutines that outlive a test
+	"github.com/google/go-cmp",                     // readable differences; there is no assertion library
+	"go.uber.org/goleak",                           // goroutines that outlive a test
+	"github.com/grafana/grafana-foundation-sdk/go", // Grafana's own types say whether it reads our dashboards
 }
 
 // notLinked are packages that must not be in virt_exporter's binary, however

@@ -1,0 +1,81 @@
+package dashboards
+
+// tag is what all dashboards have, by which they find each other.
+const tag = "virt_exporter"
+
+const runbookURL = "https://github.com/virt-exporter/virt_exporter/blob/main/alerts/RUNBOOK.md"
+
+// links lead to the other dashboards, with what was chosen here, and to the runbook.
+func (d *Dashboard) links() []grafanaLink {
+	return []grafanaLink{
+		{
+			Title: "virt_exporter", Type: "dashboards", Tags: []string{tag}, AsDropdown: true,
+			IncludeVars: true, KeepTime: true, Tooltip: "The other dashboards",
+		},
+		{Title: "Runbook", Type: "link", URL: runbookURL, Tags: []string{}, TargetBlank: true, Icon: "doc", Tooltip: "What to do about each alert"},
+	}
+}
+
+// annotations mark when alerts fired.
+func (d *Dashboard) annotations() grafanaList {
+	list := grafanaList{List: []any{}}
+	if d.Alerts == "" {
+		return list
+	}
+	for _, severity := range []struct{ name, color string }{{"critical", critical}, {"warning", warning}} {
+		list.List = append(list.List, map[string]any{
+			"name": "Alerts: " + severity.name, "datasource": prometheus(), "enable": true, "hide": false,
+			"iconColor": severity.color, "expr": alertsExpr(d.Alerts, severity.name), "step": "60s",
+			"titleFormat": "{{alertname}}", "textFormat": "{{guest}} {{culprit}} {{mountpoint}} {{source}}", "tagKeys": "severity",
+			"useValueForTime": false,
+		})
+	}
+	return list
+}
+
+// alertsExpr returns the expression of the alerts of one severity that fire.
+func alertsExpr(matchers, severity string) string {
+	return `ALERTS{alertstate="firing",alertname=~"Virt.+",severity="` + severity + `",` + matchers + `}`
+}
+
+// templating lists the variables. The data source is the first of all dashboards.
+func (d *Dashboard) templating() grafanaList {
+	list := grafanaList{List: []any{map[string]any{
+		"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
+		"regex": "", "hide": 0, "multi": false, "includeAll": false, "options": []any{}, "current": map[string]any{"text": "", "value": ""}, "skipUrlSync": false,
+	}}}
+	for _, v := range d.Variables {
+		list.List = append(list.List, v.grafana())
+	}
+	return list
+}
+
+// grafana returns a variable as Grafana reads it. Values are asked for when a
+// dashboard is opened, and not with each change of the time: a fleet has thousands.
+func (v *Variable) grafana() map[string]any {
+	hide := 0
+	if v.Hide {
+		hide = 2
+	}
+	g := map[string]any{"name": v.Name, "label": v.Label, "hide": hide, "skipUrlSync": false, "current": map[string]any{"text": "", "value": ""}, "options": []any{}}
+	switch v.Kind {
+	case "textbox":
+		g["type"], g["query"] = "textbox", v.Query
+		return g
+	case "custom":
+		g["type"], g["query"] = "custom", v.Query
+	default:
+		g["type"], g["datasource"] = "query", prometheus()
+		g["query"] = map[string]any{"query": v.Query, "refId": "StandardVariableQuery"}
+		g["definition"], g["refresh"], g["sort"], g["regex"] = v.Query, 1, 1, v.Match
+	}
+	g["multi"], g["includeAll"] = v.Multi, v.All
+	if v.All {
+		g["allValue"] = ".*"
+		g["current"] = map[string]any{"selected": true, "text": "All", "value": "$__all"}
+		if v.Multi {
+			g["current"] = map[string]any{"selected": true, "text": []string{"All"}, "value": []string{"$__all"}}
+		}
+	}
+	return g
+}

@@ -1,0 +1,110 @@
+package dashboards
+
+// hostCPUUse stacks what the guests use: those that used most in the time that is
+// shown, and the others as one.
+func hostCPUUse() Panel {
+	const usage = "virt:guest_cpu_usage:rate5m{" + ofHost + "}"
+	const by = " by (job, instance, vm_host, kind, runtime, guest) "
+	const most = "topk(10, avg" + by + "(avg_over_time(" + usage + "[$__range] @ end())))"
+	return Panel{
+		Title: "CPUs that are used, by guest", Width: 8, Draw: Lines{Stacked: true},
+		Description: "The ten guests that used most, helpers included, and the rest. Where all together come near the CPUs that there are, guests wait for each other: move one away, or give it a quota.",
+		Queries: []Query{
+			{Expr: "max by (" + guestLine + ") (" + usage + outermost + " and on (job, instance, vm_host, kind, runtime, guest) " + most + ")", Legend: "{{guest}}"},
+			{Expr: "sum(" + usage + outermost + " unless on (job, instance, vm_host, kind, runtime, guest) " + most + ")", Legend: "other guests"},
+			{Expr: "max(rate(virt_node_cpu_usage_seconds_total{" + ofHost + "}[$__rate_interval]))", Legend: "the whole machine"},
+			{Expr: "max(virt_node_cpus{" + ofHost + "})", Legend: "CPUs that there are"},
+		},
+		Unit: "none", Decimals: 2, Min: of(0),
+		Fields: []Field{
+			{Name: "other guests", Color: grey},
+			{Name: "the whole machine", Color: blue, Stack: "none", Dashed: true},
+			{Name: "CPUs that there are", Color: vermillion, Stack: "none", Dashed: true},
+			{Pattern: "/.*/", Links: []Link{guestLink(false)}},
+		},
+	}
+}
+
+func hostKept() Panel {
+	return Panel{
+		Title: "Guests that others keep from the CPU", Width: 8, Draw: Lines{Limits: true},
+		Description: "Part of the CPU time that a guest asked for and others had: the ten that it hit hardest. Its own quota and its own threads are not counted. The tables below name the others.",
+		Queries: []Query{{
+			Expr:   worstInRange(10, guestLine, "virt:guest_cpu_contended:ratio_rate5m{"+ofHost+"}"),
+			Legend: "{{guest}}",
+		}},
+		Unit: "percentunit", Decimals: Auto, Min: of(0), NoValue: "not measured", Steps: stepsOf("VirtGuestCPUStealHigh"),
+		Fields:     []Field{{Pattern: "/.*/", Links: []Link{guestLink(false)}}},
+		Links:      []Link{{"Runbook", runbookURL + "#virtguestcpustealhigh"}},
+		MayBeEmpty: "no guest may want a CPU",
+	}
+}
+
+func hostCauses() Panel {
+	return Panel{
+		Title: "What guests wait for a CPU because of", Width: 8, Draw: Lines{Stacked: true},
+		Description: "Steal of all guests by cause, in CPUs. neighbour and system: see who, below. throttle: their own quotas. hypervisor: this machine's own CPUs were taken away. self: their own threads.",
+		Queries: []Query{{
+			Expr:   "sum by (cause) (rate(virt_guest_cpu_steal_by_seconds_total{" + ofHost + "}[$__rate_interval])" + outermost + ")",
+			Legend: "{{cause}}",
+		}},
+		Unit: "none", Decimals: 2, Min: of(0), NoValue: "not measured", Fields: causeColors(),
+		MayBeEmpty: "steal may not be seen, or a host may have no guests",
+	}
+}
+
+// hostMatrix has the victims below each other and the culprits beside each other. Of a
+// culprit that is a guest only the name is shown.
+func hostMatrix() Panel {
+	return Panel{
+		Title: "Who keeps whom from the CPU, now", Width: 12,
+		Draw:        Matrix{Row: "guest", Column: "culprit", Corner: "who waits ↓   for whom →"},
+		Description: "Part of the CPU time that the guest of the row asked for and did not get while the column's guest or service ran: the 60 greatest. A column of colours is a guest that needs a quota, or a host of its own.",
+		Queries: []Query{{
+			Expr: `topk(60, sum by (guest, culprit) (label_replace(
+  virt:guest_cpu_steal_by:ratio_rate5m{` + ofHost + `,cause=~"neighbour|system"} >= 0.005,
+  "culprit", "$1", "culprit", "[a-z]+/[^/]+/(.+)"
+)))`,
+			Instant: true,
+		}},
+		Unit: "percentunit", Decimals: 1, NoValue: "nobody keeps anybody from the CPU", Steps: stepsOf("VirtNoisyNeighbour/cpu"),
+		Links:      []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}"}},
+		MayBeEmpty: "nobody waits for another where all is well",
+	}
+}
+
+func hostPairs() Panel {
+	const by = "guest, culprit, cause, method, instance, kind, runtime"
+	const pairs = "virt:guest_cpu_steal_by:rate5m{" + ofHost + "}"
+	return Panel{
+		Title: "Who kept whom from the CPU, in the time that is shown", Width: 12,
+		Draw: Table{
+			By:   []string{"guest", "culprit", "cause", "method", "instance", "kind", "runtime"},
+			Sort: "Waited",
+		},
+		Description: "CPU time that the guest lost to the culprit in all, and now as a part of what it asks for and in CPUs. " +
+			"measured: the kernel saw who ran meanwhile; estimated: the culprit used more than its share. Click on a guest for more.",
+		Queries: asOfNow(
+			Query{Expr: "topk(50, sum by (" + by + ") (" + secondsInRange(pairs) + ") > 1)", Column: "Waited"},
+			Query{Expr: "topk(50, sum by (" + by + ") (virt:guest_cpu_steal_by:ratio_rate5m{" + ofHost + `,cause=~"neighbour|system"}) > 0.005)`, Column: "Now"},
+			Query{Expr: "topk(50, sum by (" + by + ") (" + pairs + ") > 0.005)", Column: "CPUs"},
+		),
+		Unit: "none", Decimals: Auto, NoValue: "–", Fields: hostPairColumns(),
+		MayBeEmpty: "nobody waits for another where all is well",
+	}
+}
+
+func hostPairColumns() []Field {
+	return []Field{
+		{Name: "guest", Title: "Who waits", Links: []Link{guestLink(true)}},
+		{Name: "culprit", Title: "For whom"},
+		{Name: "cause", Title: "Cause", Width: 90},
+		{Name: "method", Title: "How it is known", Width: 120},
+		{Name: "instance", Hidden: true},
+		{Name: "kind", Hidden: true},
+		{Name: "runtime", Hidden: true},
+		{Name: "Waited", Unit: "s", Cell: "gauge"},
+		{Name: "Now", Unit: "percentunit", Steps: stepsOf("VirtNoisyNeighbour/cpu"), Cell: "color-background", Width: 80},
+		{Name: "CPUs", Width: 80},
+	}
+}

@@ -1,0 +1,111 @@
+package dashboards
+
+const (
+	ofPairs  = ofHost + `,resource=~"$resource"`
+	ofVictim = ofHost + ",guest=~`${guest:regex}`"
+
+	pairLine = "instance, kind, runtime, guest, culprit, resource"
+)
+
+// noisyPairs are the victims and culprits of whom there is something to say: the
+// others have no series.
+const noisyPairs = "virt:guest_culprit:ratio_rate5m{" + ofPairs + "}"
+
+// neighbours says who is in whose way, when, and how that is known. The panels above
+// are of all victims; the evidence is of the one that is chosen.
+func neighbours() Dashboard {
+	return Dashboard{
+		UID: "virt-neighbours", File: "neighbours", Title: "Virtualization: noisy neighbours",
+		Description: "Who is in whose way, since when, and how that is known. Click on a victim for the evidence, which is below.",
+		From:        "now-3h", Refresh: "30s",
+		Variables: []Variable{hostVariable(false), resourceVariable(), victimVariable()},
+		Alerts:    `alertname="VirtNoisyNeighbour",` + ofHost,
+		Rows: []Row{
+			{Height: 4, Panels: []Panel{neighboursVictims(), neighboursCulprits(), neighboursWorst(), neighboursAlerts()}},
+			{Height: 10, Panels: []Panel{neighboursTimeline(), neighboursAlertsTimeline()}},
+			{Height: 10, Panels: []Panel{neighboursTable(), neighboursCauses()}},
+			{Title: "Evidence for $guest: CPU", Height: 9, Panels: []Panel{victimCPU(), victimDemand(), culpritCPU(), victimMethod()}},
+			{Title: "Evidence for $guest: disk", Height: 8, Panels: []Panel{victimDisk(), victimRequests(), culpritDisk()}},
+			{Title: "Evidence for $guest: memory", Height: 8, Panels: []Panel{victimMemory(), victimUse(), culpritMemory()}},
+			{Title: "What $guest waits for that is no neighbour", Height: 8, Panels: []Panel{ownCPU(), ownDisk(), ownMemory(), ownHost()}},
+		},
+	}
+}
+
+// victimVariable lists those that somebody was in the way of, and no others.
+func victimVariable() Variable {
+	return Variable{Name: "guest", Label: "Victim", Query: "label_values(" + noisyPairs + ", guest)"}
+}
+
+func resourceVariable() Variable {
+	return Variable{Name: "resource", Label: "Resource", Kind: "custom", Query: "cpu,io,memory", All: true, Multi: true}
+}
+
+// victimLink chooses the victim of a series, or of a row of a table, for the evidence.
+func victimLink(table bool) Link {
+	const to = toNeighbours + "&${resource:queryparam}&var-host="
+	if table {
+		return Link{Title: "Evidence", URL: to + "${__data.fields.instance}&var-guest=${__data.fields.guest}"}
+	}
+	return Link{Title: "Evidence for ${__field.labels.guest}", URL: to + "${__field.labels.instance}&var-guest=${__field.labels.guest}"}
+}
+
+// judged has 1 where a pair is at the threshold of its alert or above, else 0.
+const judged = "(" + noisyPairs + "\n" +
+	`  >= bool on (resource) group_left () max by (resource) (virt:alert_threshold{alert="VirtNoisyNeighbour",severity="warning"}))`
+
+func neighboursVictims() Panel {
+	return Panel{
+		Title: "Victims now", Width: 5, Draw: Stat{Wide: true},
+		Description: "Guests that wait for others for longer than the threshold of VirtNoisyNeighbour, by what they wait for. The alert fires when it stays so.",
+		Queries: []Query{{
+			Expr:   "count by (resource) (group by (" + guestLine + ", resource) (" + judged + " == 1))",
+			Legend: "{{resource}}", Instant: true,
+		}},
+		Unit: "none", NoValue: "none", Steps: []Step{{0, calm}, {1, warning}},
+		Links:      []Link{{"Runbook", runbookURL + "#virtnoisyneighbour"}},
+		MayBeEmpty: "nobody is in another's way where all is well",
+	}
+}
+
+func neighboursCulprits() Panel {
+	return Panel{
+		Title: "Culprits now", Width: 4, Draw: Stat{},
+		Description: "Guests and services of hosts that others wait for, for longer than the threshold of VirtNoisyNeighbour. Who they are is in the table.",
+		Queries: []Query{{
+			Expr:   "count(group by (instance, culprit) (" + judged + " == 1))",
+			Legend: "culprits", Instant: true,
+		}},
+		Unit: "none", NoValue: "none", Steps: []Step{{0, calm}, {1, warning}},
+		MayBeEmpty: "nobody is in another's way where all is well",
+	}
+}
+
+func neighboursWorst() Panel {
+	return Panel{
+		Title: "Worst now: victim ← culprit", Width: 11, Draw: Stat{Across: true, Size: 20, NameSize: 20},
+		Description: "Part of the CPU time that the victim asked for, or of the time in which it waits for disk or memory. Click for the evidence.",
+		Queries: []Query{{
+			Expr:   "topk(3, max by (" + pairLine + ") (" + noisyPairs + "))",
+			Legend: "{{guest}} ← {{culprit}} ({{resource}})", Instant: true,
+		}},
+		Unit: "percentunit", Decimals: 0, NoValue: "nobody", Steps: stepsOf("VirtNoisyNeighbour/cpu"),
+		Fields:     []Field{{Pattern: "/.*/", Links: []Link{victimLink(false)}}},
+		MayBeEmpty: "nobody is in another's way where all is well",
+	}
+}
+
+func neighboursAlerts() Panel {
+	return Panel{
+		Title: "Alerts", Width: 4, Draw: Stat{Wide: true},
+		Description: "VirtNoisyNeighbour by state. One is pending for 5 minutes before it fires, and fires on for 10 after it is over.",
+		Queries: []Query{{
+			Expr:   `count by (alertstate) (ALERTS{alertname="VirtNoisyNeighbour",` + ofPairs + `})`,
+			Legend: "{{alertstate}}", Instant: true,
+		}},
+		Unit: "none", NoValue: "none",
+		Fields:     []Field{{Name: "pending", Color: yellow}, {Name: "firing", Color: warning}},
+		Links:      []Link{{"Runbook", runbookURL + "#virtnoisyneighbour"}},
+		MayBeEmpty: "nothing fires where all is well",
+	}
+}
