@@ -65,7 +65,7 @@ func (f finder) readForm() (exitForm, error) {
 		form.svmVMCB, form.svmCode, svmErr = svmCode(svm)
 	}
 	if vmxErr != nil && svmErr != nil {
-		return form, fmt.Errorf("looking for the reason of an exit: %w", errors.Join(vmxErr, svmErr))
+		return form, fmt.Errorf("looking for the reason of an exit: %w; %w", vmxErr, svmErr)
 	}
 	return form, nil
 }
