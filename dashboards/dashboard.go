@@ -7,6 +7,8 @@ type Dashboard struct {
 	Title       string
 	Description string
 
+	Wall bool // nothing on it is to be chosen or clicked: only panels are shown
+
 	From    string // the beginning of the time that is shown first: now-1h
 	Refresh string
 

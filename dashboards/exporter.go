@@ -53,7 +53,7 @@ func exportersSeen() Panel {
 		Description: "Exporters of the last 6 hours, and guests that they show now. If exporters are missing here that should be there, they are no targets.",
 		Queries: []Query{
 			{Expr: "count(virt:exporter:known)", Instant: true, Legend: "exporters"},
-			{Expr: "count(virt:guest:tenant)", Instant: true, Legend: "guests"},
+			{Expr: "count(" + once("virt:guest:tenant") + ")", Instant: true, Legend: "guests"},
 		},
 		Unit: "short", Decimals: 0, NoValue: "NO DATA",
 	}
@@ -62,7 +62,7 @@ func exportersSeen() Panel {
 func sourcesFailing() Panel {
 	p := count0("Sources failing",
 		"Sources whose last reading was not whole: what they alone give is missing. See the table of sources, and the exporter's log.",
-		"sum(virt_source_success == bool 0)", "NO DATA", 3)
+		"sum("+once("virt_source_success == bool 0")+")", "NO DATA", 3)
 	p.Links = []Link{{"Runbook", runbookURL + "#virtsourcefailing"}}
 	return p
 }
@@ -70,7 +70,7 @@ func sourcesFailing() Panel {
 func featuresMissing() Panel {
 	p := count0("Not to be seen",
 		"Features that a host does not let its exporter see, over all hosts. Which, where and why stands below; some are rightly so.",
-		"sum(virt_feature_available == bool 0)", "NO DATA", 3)
+		"sum("+once("virt_feature_available == bool 0")+")", "NO DATA", 3)
 	p.Steps = []Step{{0, calm}}
 	p.Links = []Link{{"Runbook", runbookURL + "#virtmonitoringblind"}}
 	return p
@@ -79,7 +79,7 @@ func featuresMissing() Panel {
 func guestsLeftOut() Panel {
 	p := count0("Left out",
 		"Guests that were left out for want of room in the time that is shown, each counted at every reading. Raise --limit.guests where it is not 0.",
-		`sum(increase(virt_source_dropped_total{reason="limit"}[$__range]))`, "NO DATA", 3)
+		"sum("+once(`increase(virt_source_dropped_total{reason="limit"}[$__range])`)+")", "NO DATA", 3)
 	p.Links = []Link{{"Runbook", runbookURL + "#virtmonitoringblind"}}
 	return p
 }
@@ -97,7 +97,7 @@ func exporters() Panel {
 			{Expr: by("scrape_samples_scraped" + known), Instant: true, Column: "Samples"},
 			{Expr: by("rate(process_cpu_seconds_total[5m])" + known), Instant: true, Column: "CPU"},
 			{Expr: by("process_resident_memory_bytes" + known), Instant: true, Column: "Memory"},
-			{Expr: "count by (instance) (virt:guest:tenant)", Instant: true, Column: "Guests"},
+			{Expr: "count by (instance) (" + once("virt:guest:tenant") + ")", Instant: true, Column: "Guests"},
 		},
 		Decimals: Auto, NoValue: "no exporter has been heard of",
 		Fields: []Field{
@@ -119,7 +119,7 @@ func cannotSee() Panel {
 	return Panel{
 		Title: "What cannot be seen, on how many hosts", Width: 10, Draw: Table{By: []string{"source", "feature", "reason"}, Sort: "Hosts"},
 		Description: "No daemon and not supported may be right: a host without libvirt has none. No permission, pid_namespace and refused are mostly mistakes in how the exporter is run. The runbook says what each needs.",
-		Queries:     []Query{{Expr: "count by (source, feature, reason) (\n  " + missing + "\n)", Instant: true, Column: "Hosts"}},
+		Queries:     []Query{{Expr: "count by (source, feature, reason) (" + once("\n  "+missing+"\n") + ")", Instant: true, Column: "Hosts"}},
 		Decimals:    0, NoValue: "all is seen",
 		Fields:     []Field{{Name: "reason", Width: 140}, {Name: "Hosts", Width: 70}},
 		Links:      []Link{{"Runbook", runbookURL + "#virtmonitoringblind"}},

@@ -104,7 +104,7 @@ func bpfCoverage() Panel {
 func bpfLost() Panel {
 	p := ownLines("What they could not keep",
 		"Events a second that were lost, by program and reason. no_slot: more guests than are told apart, the others are estimated; no_memory and full: more at once than there is room for.",
-		9, "short", "sum by (program, reason) (rate("+ofExporter("virt_bpf_lost_total")+"[$__rate_interval])) > 0", "{{program}} {{reason}}")
+		9, "short", "sum by (program, reason) ("+once("rate("+ofExporter("virt_bpf_lost_total")+"[$__rate_interval])")+") > 0", "{{program}} {{reason}}")
 	p.MayBeEmpty = "nothing is lost where all is well"
 	return p
 }
@@ -118,7 +118,7 @@ func sourceGuests() Panel {
 func sourceDropped() Panel {
 	p := ownLines("Left out, by source",
 		"By source and reason, a second: limit is guests over --limit.guests, duplicate those that another source gives too, units and directories what is no guest.",
-		8, "short", "sum by (source, reason) (rate("+ofExporter("virt_source_dropped_total")+"[$__rate_interval]))", "{{source}} {{reason}}")
+		8, "short", "sum by (source, reason) ("+once("rate("+ofExporter("virt_source_dropped_total")+"[$__rate_interval])")+")", "{{source}} {{reason}}")
 	p.Links = []Link{{"Runbook", runbookURL + "#virtmonitoringblind"}}
 	return p
 }
@@ -126,7 +126,7 @@ func sourceDropped() Panel {
 func nameCollisions() Panel {
 	return ownLines("Names that were taken",
 		"Guests whose name another one had, so that a part of their id was added to it, in an hour. Give guests names of their own where it is not 0.",
-		8, "short", "sum by (source) (increase("+ofExporter("virt_source_name_collisions_total")+"[1h]))", "{{source}}")
+		8, "short", "sum by (source) ("+once("increase("+ofExporter("virt_source_name_collisions_total")+"[1h])")+")", "{{source}}")
 }
 
 const noAlerter = "only where virt_alerter runs and is scraped itself"

@@ -54,8 +54,8 @@ func fsWorst() Panel {
 	return Panel{
 		Title: "Worst: overhead, by its threshold", Width: 5, Draw: Stat{Fill: true, Graph: true},
 		Description: "The mount and operation that are nearest to the warning of VirtFilesystemPassthroughOverheadHigh: at 100 % and above it is told, if it stays so. The table below says which it is.",
-		Queries:     []Query{{Expr: "max(virt_fs:overhead_by_threshold:median10m{" + ofHost + "})", Legend: "of the threshold"}},
-		Unit:        "percentunit", Decimals: 0, NoValue: "nothing probed", Steps: []Step{{0, calm}, {1, warning}},
+		Queries:     []Query{{Expr: still("max", "virt_fs:overhead_by_threshold:median10m{"+ofHost+"}"), Legend: "of the threshold"}},
+		Unit:        "percentunit", Decimals: 0, NoValue: "nothing judged", Steps: []Step{{0, calm}, {1, warning}},
 		Links:      []Link{{"Runbook", runbookURL + "#virtfilesystempassthroughoverheadhigh"}},
 		MayBeEmpty: nothingPassedThrough,
 	}
@@ -66,8 +66,8 @@ func fsStuck() Panel {
 		Title: "Longest without an answer", Width: 4, Draw: Stat{Fill: true, Graph: true},
 		Description: "Age of the oldest operation on a mount, or on a directory that is given to a guest, that is not answered. 0 is well. What hangs is listed below.",
 		Queries: []Query{
-			{Expr: "max(virt_fs_probe_stuck_seconds{" + ofHost + "})", Legend: "mounts"},
-			{Expr: "max(virt_guest_share_probe_stuck_seconds{" + ofHost + "})", Legend: "given to guests"},
+			{Expr: still("max", "virt_fs_probe_stuck_seconds{"+ofHost+"}"), Legend: "mounts"},
+			{Expr: still("max", "virt_guest_share_probe_stuck_seconds{"+ofHost+"}"), Legend: "given to guests"},
 		},
 		Unit: "s", Decimals: 0, NoValue: "nothing probed", Steps: stepsOf("VirtFilesystemMountHung"),
 		Links:      []Link{{"Runbook", runbookURL + "#virtfilesystemmounthung"}},
@@ -115,7 +115,7 @@ func fsMounts() Panel {
 		"&var-host=${__data.fields.instance:percentencode}&var-guest=$__all&var-mountpoint=${__data.fields.mountpoint:percentencode}"}
 	return Panel{
 		Title: "All mounts", Width: 24, Draw: Table{By: []string{"instance", "guest", "mountpoint", "passthrough", "source"}, Sort: "By threshold"},
-		Description: "Each by its worst operation. By threshold: 100 % is where the warning begins, for which ratio and added time must both be high. At least: the lower bound of what was measured. Click on a mount to see it below.",
+		Description: "Each by its worst operation. By threshold: 100 % is where the warning begins, for which ratio and added time must both be high; – is where the machine is too short of CPUs to judge it, or the alert is muted. At least: the lower bound of what was measured. Click on a mount to see it below.",
 		Queries: []Query{
 			{Expr: perMount("virt_fs:overhead_by_threshold:median10m{" + ofHost + "}"), Instant: true, Column: "By threshold"},
 			{Expr: perMount("virt_fs:overhead_ratio_lower:median10m{" + ofHost + "}"), Instant: true, Column: "Times as long, at least"},

@@ -106,7 +106,7 @@ func fsLatency() Panel {
 	return Panel{
 		Title: "Single operations on the mount", Width: 8, Draw: Heatmap{},
 		Description: "How many probes took how long. Two bands are a cache and what lies behind it; single slow ones are stalls of the host.",
-		Queries:     []Query{{Expr: fmt.Sprintf("sum by (le) (increase(virt_fs_probe_seconds_bucket{%s,side=\"mount\"}[$__rate_interval]))", ofMountOp)}},
+		Queries:     []Query{{Expr: "sum by (le) (" + once("increase(virt_fs_probe_seconds_bucket{"+ofMountOp+`,side="mount"}[$__rate_interval])`) + ")"}},
 		Unit:        "s", Decimals: Auto, MayBeEmpty: nothingPassedThrough + "; heatmaps need classic buckets",
 	}
 }
@@ -114,7 +114,7 @@ func fsLatency() Panel {
 const noRequests = "only FUSE and virtiofs have such requests, and only the programs in the kernel that has the mount see them"
 
 func fsRequests() Panel {
-	const rates = "(rate(virt_fs_request_seconds_count{%[1]s}[$__rate_interval]))\nor sum by (opcode) (histogram_count(rate(virt_fs_request_seconds{%[1]s}[$__rate_interval])))"
+	const rates = "(max without (job) (rate(virt_fs_request_seconds_count{%[1]s}[$__rate_interval])))\nor sum by (opcode) (max without (job) (histogram_count(rate(virt_fs_request_seconds{%[1]s}[$__rate_interval]))))"
 	return Panel{
 		Title: "Requests of real work", Width: 8, Draw: Lines{Legend: "right"},
 		Description: "Requests a second that programs at work sent through the mount, by FUSE's operation code. Many lookups and getattrs are a cache that is too short: see the share's cache.",

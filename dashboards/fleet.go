@@ -66,7 +66,7 @@ func fleetGuests() Panel {
 		Title: "Guests", Width: 4, Draw: Stat{Wide: true},
 		Description: "Virtual machines and containers, those inside others included.",
 		Queries: []Query{{
-			Expr:   `sum by (kind) (virt:node_guests:count{` + ofHost + `,kind=~"$kind"})`,
+			Expr:   "sum by (kind) (" + once("virt:node_guests:count{"+ofHost+`,kind=~"$kind"}`) + ")",
 			Legend: "{{kind}}", Instant: true,
 		}},
 		Unit: "none", NoValue: "none", MayBeEmpty: "a host may have no guests",
@@ -77,7 +77,7 @@ func fleetHurt() Panel {
 	return Panel{
 		Title: "Guests that are hurt now", Width: 5, Draw: Stat{Wide: true},
 		Description: "Guests that wait for longer than the threshold of the alert on that resource bears. The alert fires when it stays so. The table of guests has them on top.",
-		Queries:     []Query{{Expr: "sum by (resource) (virt:guest_hurt:ratio{" + ofFleet + "} >= bool 1)", Legend: "{{resource}}", Instant: true}},
+		Queries:     []Query{{Expr: "sum by (resource) (" + once("virt:guest_hurt:ratio{"+ofFleet+"}") + " >= bool 1)", Legend: "{{resource}}", Instant: true}},
 		Unit:        "none", NoValue: "none", Steps: []Step{{0, calm}, {1, warning}},
 		MayBeEmpty: "nobody waits for anything where all is well",
 	}

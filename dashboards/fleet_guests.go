@@ -55,10 +55,10 @@ func fleetGuestColumns() []Field {
 
 func fleetGuestLines() Panel {
 	return Panel{
-		Title: "Guests that were hurt most", Width: 8, Draw: Stat{Graph: true, Across: true},
-		Description: "What a guest waits for as a multiple of what its alert bears: the worst of the time that is shown. Click on one for the reasons.",
+		Title: "Guests that are hurt most", Width: 8, Draw: Stat{Graph: true, Across: true},
+		Description: "What a guest waits for as a multiple of what its alert bears: of those that wait now the worst of the time that is shown. Click on one for the reasons.",
 		Queries: []Query{{
-			Expr:   worstInRange(10, guestLine+", resource", "virt:guest_hurt:ratio{"+ofFleet+"}"),
+			Expr:   worstStill(10, guestLine+", resource", "virt:guest_hurt:ratio{"+ofFleet+"}"),
 			Legend: "{{guest}} ({{resource}})",
 		}},
 		Unit: "suffix: ×", Decimals: 1, Min: of(0), NoValue: "nobody", Steps: hurtSteps(),

@@ -17,7 +17,7 @@ func fleetHostTable() Panel {
 			Query{Expr: severityOf("instance", fleetKnown) + "\nand on (instance) " + fleetKnown, Column: "Worst alert"},
 			Query{Expr: "max by (instance) (virt_node_info{" + ofHost + "}) * on (instance) group_left (role) topk by (instance) (1, virt_node_info{" + ofHost + "})"},
 			Query{Expr: "min by (instance) (up{" + ofHost + "} and on (job, instance) " + fleetKnown + ")", Column: "Exporter"},
-			Query{Expr: of("sum", "virt:node_guests:count"), Column: "Guests"},
+			Query{Expr: "sum by (instance) (" + once("virt:node_guests:count{"+ofHost+"}") + ")", Column: "Guests"},
 			Query{Expr: `count by (instance) (group by (` + guestRow + `) (virt:guest_hurt:ratio{` + ofHost + `} >= 1))`, Column: "Hurt"},
 			Query{Expr: of("max", "virt:node_guest_cpu_contended:ratio_rate5m"), Column: "Kept from CPU"},
 			Query{Expr: of("max", "virt:node_cpu_steal:ratio_rate5m"), Column: "Own steal"},
@@ -53,7 +53,7 @@ func fleetHostLines() Panel {
 		Description: "Part of the CPU time that all guests of a host asked for and others had: the worst hosts of the time that is shown. " +
 			"Few busy guests beside idle ones: look at who steals from whom on the host. All of them: the host is too small.",
 		Queries: []Query{{
-			Expr:   worstInRange(8, "instance", "virt:node_guest_cpu_contended:ratio_rate5m{"+ofHost+"}"),
+			Expr:   worstStill(8, "instance", "virt:node_guest_cpu_contended:ratio_rate5m{"+ofHost+"}"),
 			Legend: "{{instance}}",
 		}},
 		Unit: "percentunit", Decimals: 1, Min: of(0), NoValue: "none", Steps: stepsOf("VirtGuestCPUStealHigh"),

@@ -6,7 +6,7 @@ func fleetHurtOverTime() Panel {
 	return Panel{
 		Title: "Guests that are hurt", Width: 8, Draw: Lines{Stacked: true},
 		Description: "How many guests wait for longer than their alerts bear, by what they wait for. One that waits for two things counts twice.",
-		Queries:     []Query{{Expr: "count by (resource) (virt:guest_hurt:ratio{" + ofFleet + "} >= 1)", Legend: "{{resource}}"}},
+		Queries:     []Query{{Expr: "count by (resource) (" + once("virt:guest_hurt:ratio{"+ofFleet+"}") + " >= 1)", Legend: "{{resource}}"}},
 		Unit:        "none", Min: of(0), NoValue: "nobody", Fields: resourceColors(),
 		MayBeEmpty: "nobody waits for anything where all is well",
 	}
@@ -28,9 +28,9 @@ func fleetAlertsOverTime() Panel {
 func fleetCulprits() Panel {
 	return Panel{
 		Title: "Who makes others wait", Width: 8, Draw: Stat{Graph: true, Across: true},
-		Description: "Guests and services that others wait for: for cpu in CPUs, for io and memory in guests that wait all the time. Noisy neighbours has the evidence.",
+		Description: "Guests and services that others wait for now: for cpu in CPUs, for io and memory in guests that wait all the time. Noisy neighbours has the evidence.",
 		Queries: []Query{{
-			Expr:   worstInRange(6, "instance, culprit, resource", "virt:culprit_waits:rate5m{"+ofHost+"}"),
+			Expr:   worstStill(6, "instance, culprit, resource", "virt:culprit_waits:rate5m{"+ofHost+"}"),
 			Legend: "{{culprit}} ({{resource}})",
 		}},
 		Unit: "none", Decimals: 2, Min: of(0), NoValue: "nobody",
@@ -72,7 +72,7 @@ func fleetOvercommitMemory() Panel {
 func fleetTenantGuests() Panel {
 	p := fleetBars("Guests of each tenant",
 		"Tenants are projects, or namespaces in Kubernetes. Choose one above to see its guests alone.",
-		"topk(20, count by (tenant) (virt:guest:tenant{"+ofFleet+`,tenant!=""}))`, "{{tenant}}", "none", nil)
+		"topk(20, count by (tenant) ("+once("virt:guest:tenant{"+ofFleet+`,tenant!=""}`)+"))", "{{tenant}}", "none", nil)
 	p.MayBeEmpty = "guests may belong to no tenant"
 	return p
 }
@@ -80,7 +80,7 @@ func fleetTenantGuests() Panel {
 func fleetTenantHurt() Panel {
 	p := fleetBars("Guests of each tenant that are hurt",
 		"Guests that wait for longer than an alert bears, by tenant and by what they wait for. Choose the tenant above, and see the table of guests.",
-		"topk(20, count by (tenant, resource) (virt:guest_hurt:ratio{"+ofFleet+`,tenant!=""} >= 1))`, "{{tenant}} ({{resource}})", "none",
+		"topk(20, count by (tenant, resource) ("+once("virt:guest_hurt:ratio{"+ofFleet+`,tenant!=""}`)+" >= 1))", "{{tenant}} ({{resource}})", "none",
 		[]Step{{0, calm}, {1, warning}})
 	p.MayBeEmpty = "nobody waits for anything where all is well"
 	return p

@@ -13,21 +13,22 @@ const schemaVersion = 37
 // The types named grafana… are the parts of Grafana's JSON that are used here.
 type (
 	grafanaDashboard struct {
-		UID           string         `json:"uid"`
-		Title         string         `json:"title"`
-		Description   string         `json:"description"`
-		Tags          []string       `json:"tags"`
-		SchemaVersion int            `json:"schemaVersion"`
-		Version       int            `json:"version"`
-		Editable      bool           `json:"editable"`
-		GraphTooltip  int            `json:"graphTooltip"`
-		Refresh       string         `json:"refresh"`
-		Time          grafanaTime    `json:"time"`
-		Timezone      string         `json:"timezone"`
-		Links         []grafanaLink  `json:"links"`
-		Annotations   grafanaList    `json:"annotations"`
-		Templating    grafanaList    `json:"templating"`
-		Panels        []grafanaPanel `json:"panels"`
+		UID           string          `json:"uid"`
+		Title         string          `json:"title"`
+		Description   string          `json:"description"`
+		Tags          []string        `json:"tags"`
+		SchemaVersion int             `json:"schemaVersion"`
+		Version       int             `json:"version"`
+		Editable      bool            `json:"editable"`
+		GraphTooltip  int             `json:"graphTooltip"`
+		Refresh       string          `json:"refresh"`
+		Time          grafanaTime     `json:"time"`
+		Timepicker    map[string]bool `json:"timepicker"`
+		Timezone      string          `json:"timezone"`
+		Links         []grafanaLink   `json:"links"`
+		Annotations   grafanaList     `json:"annotations"`
+		Templating    grafanaList     `json:"templating"`
+		Panels        []grafanaPanel  `json:"panels"`
 	}
 	grafanaTime struct {
 		From string `json:"from"`
@@ -124,7 +125,7 @@ func (d *Dashboard) JSON() ([]byte, error) {
 	g := grafanaDashboard{
 		UID: d.UID, Title: d.Title, Description: d.Description, Tags: []string{tag},
 		SchemaVersion: schemaVersion, Version: 1, GraphTooltip: 1, Editable: true,
-		Refresh: d.Refresh, Time: grafanaTime{d.From, "now"}, Timezone: "browser",
+		Refresh: d.Refresh, Time: grafanaTime{d.From, "now"}, Timepicker: map[string]bool{"hidden": d.Wall}, Timezone: "browser",
 		Links: d.links(), Annotations: d.annotations(), Templating: d.templating(),
 		Panels: panels,
 	}

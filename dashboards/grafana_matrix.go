@@ -17,6 +17,6 @@ func (m Matrix) draw(_ *Panel, g *grafanaPanel) {
 	})
 	g.FieldConfig.Defaults["custom"] = map[string]any{"align": "auto", "displayMode": "color-background", "filterable": false, "inspect": false, "minWidth": 60}
 	corner := Field{Name: m.Row + `\` + m.Column, Title: m.Corner, Cell: "auto", Width: 160}
-	g.FieldConfig.Overrides = append(g.FieldConfig.Overrides, corner.grafana())
+	g.FieldConfig.Overrides = append(cells([]string{corner.Name}), append(g.FieldConfig.Overrides, corner.grafana())...)
 	g.Options = map[string]any{"showHeader": true, "frameIndex": 0, "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "fields": ""}}
 }

@@ -7,6 +7,9 @@ const runbookURL = "https://github.com/virt-exporter/virt_exporter/blob/main/ale
 
 // links lead to the other dashboards, with what was chosen here, and to the runbook.
 func (d *Dashboard) links() []grafanaLink {
+	if d.Wall {
+		return []grafanaLink{}
+	}
 	return []grafanaLink{
 		{
 			Title: "virt_exporter", Type: "dashboards", Tags: []string{tag}, AsDropdown: true,
@@ -35,14 +38,18 @@ func (d *Dashboard) annotations() grafanaList {
 
 // alertsExpr returns the expression of the alerts of one severity that fire.
 func alertsExpr(matchers, severity string) string {
-	return `ALERTS{alertstate="firing",alertname=~"Virt.+",severity="` + severity + `",` + matchers + `}`
+	return `ALERTS{alertstate="firing",` + ourAlerts + `,severity="` + severity + `",` + matchers + `}`
 }
 
 // templating lists the variables. The data source is the first of all dashboards.
 func (d *Dashboard) templating() grafanaList {
+	hide := 0
+	if d.Wall {
+		hide = 2
+	}
 	list := grafanaList{List: []any{map[string]any{
 		"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
-		"regex": "", "hide": 0, "multi": false, "includeAll": false, "options": []any{}, "current": map[string]any{"text": "", "value": ""}, "skipUrlSync": false,
+		"regex": "", "hide": hide, "multi": false, "includeAll": false, "options": []any{}, "current": map[string]any{"text": "", "value": ""}, "skipUrlSync": false,
 	}}}
 	for _, v := range d.Variables {
 		list.List = append(list.List, v.grafana())

@@ -7,6 +7,7 @@ import (
 
 // grafana returns the panel as Grafana reads it, but for its place.
 func (p *Panel) grafana() grafanaPanel {
+	p = p.readable()
 	source := prometheus()
 	g := grafanaPanel{
 		Title: p.Title, Description: p.Description, Options: map[string]any{},

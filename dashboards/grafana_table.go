@@ -38,9 +38,25 @@ func (t Table) draw(p *Panel, g *grafanaPanel) {
 	g.Transformations = append(g.Transformations, grafanaTransformation{
 		ID: "organize", Options: map[string]any{"excludeByName": left, "indexByName": order, "renameByName": renamed},
 	})
+	g.FieldConfig.Overrides = append(cells(labels), g.FieldConfig.Overrides...)
 	g.FieldConfig.Defaults["custom"] = map[string]any{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false}
 	g.Options = map[string]any{"showHeader": true, "frameIndex": 0, "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "fields": ""}}
 	if t.Sort != "" {
 		g.Options["sortBy"] = []any{map[string]any{"displayName": t.Sort, "desc": !t.Ascends}}
 	}
+}
+
+// cells are the overrides of all tables, which those of a panel follow. What a panel
+// says where there is no data is not for each cell that has none; and a label that
+// looks like a number is none, so that it has no unit.
+func cells(labels []string) []grafanaOverride {
+	list := []grafanaOverride{{
+		Matcher:    grafanaMatcher{"byRegexp", "/.*/"},
+		Properties: []grafanaProperty{{"noValue", "–"}},
+	}}
+	for _, label := range labels {
+		f := Field{Name: label, Unit: "string"}
+		list = append(list, f.grafana())
+	}
+	return list
 }

@@ -39,7 +39,7 @@ func guestRate(by, family, matchers string) string {
 	if by != "" {
 		by = " by (" + by + ")"
 	}
-	return fmt.Sprintf("sum%s (rate(%s{%s}[$__rate_interval]))", by, family, selected)
+	return fmt.Sprintf("sum%s (%s)", by, once(fmt.Sprintf("rate(%s{%s}[$__rate_interval])", family, selected)))
 }
 
 // answer is a large number with its past below.
@@ -53,8 +53,8 @@ func answer(title, description string, width int, queries ...Query) Panel {
 func guestSteal() Panel {
 	p := answer("CPU: kept from it",
 		"Part of the CPU time it asked for that others had; in all: its own quota and its own threads too. Coloured by VirtGuestCPUStealHigh. Ask beside it who it was.", 5,
-		Query{Expr: fmt.Sprintf("max(virt:guest_cpu_contended:ratio_rate5m{%s})", ofGuest), Legend: "by others"},
-		Query{Expr: fmt.Sprintf("max(virt:guest_cpu_steal:ratio_rate5m{%s})", ofGuest), Legend: "in all"})
+		Query{Expr: still("max", "virt:guest_cpu_contended:ratio_rate5m{"+ofGuest+"}"), Legend: "by others"},
+		Query{Expr: still("max", "virt:guest_cpu_steal:ratio_rate5m{"+ofGuest+"}"), Legend: "in all"})
 	p.Unit, p.Decimals, p.NoValue, p.Steps = "percentunit", 1, "idle, or not measured", stepsOf("VirtGuestCPUStealHigh")
 	p.Fields = []Field{{Name: "in all", Steps: []Step{{0, calm}}}}
 	p.Links = []Link{{"Runbook", runbookURL + "#virtguestcpustealhigh"}}
@@ -62,12 +62,16 @@ func guestSteal() Panel {
 }
 
 func guestWhy() Panel {
-	expr := fmt.Sprintf("topk(1, sum by (cause, culprit) (virt:guest_cpu_steal_by:ratio_rate5m{%s}) > 0.01)", ofGuest)
+	expr := "topk(1, sum by (cause, culprit) (" + once("virt:guest_cpu_steal_by:ratio_rate5m{"+ofGuest+"}") + ") > 0.01)"
 	return Panel{
 		Title: "CPU: mostly because of", Width: 5, Draw: Stat{Fill: true, Across: true},
-		Description: "The largest cause of its waits for a CPU, as a part of the time it asked for, and who it was: a neighbour is another guest, system a unit of the host, throttle a quota.",
+		Description: "The largest cause of its waits for a CPU, as a part of the time it asked for, and who it was: a neighbour is another guest, system a unit of the host, throttle its own quota and self its own threads, which no alert on others counts.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{cause}} {{culprit}}"}},
 		Unit:        "percentunit", Decimals: 0, NoValue: "nothing to speak of", Steps: stepsOf("VirtGuestCPUStealHigh"),
+		Fields: []Field{ // nobody else's doing
+			{Pattern: "/^throttle/", Steps: stepsOf("VirtGuestCPUThrottled")},
+			{Pattern: "/^(self|wakeup)/", Steps: []Step{{0, calm}}},
+		},
 		Links:      []Link{{"Runbook", runbookURL + "#virtnoisyneighbour"}},
 		MayBeEmpty: "a guest that gets its CPU has no cause of waiting",
 	}
@@ -76,7 +80,7 @@ func guestWhy() Panel {
 func guestThrottled() Panel {
 	p := answer("CPU: throttled",
 		"Part of the CPU time it asked for that a quota on it, or above it, held back. No neighbour is to blame: raise the quota or want less.", 3,
-		Query{Expr: fmt.Sprintf("max(virt:guest_cpu_throttle:ratio_rate5m{%s})", ofGuest), Legend: "throttled"})
+		Query{Expr: still("max", "virt:guest_cpu_throttle:ratio_rate5m{"+ofGuest+"}"), Legend: "throttled"})
 	p.Unit, p.Decimals, p.NoValue, p.Steps = "percentunit", 1, "idle, or not measured", stepsOf("VirtGuestCPUThrottled")
 	p.Links = []Link{{"Runbook", runbookURL + "#virtguestcputhrottled"}}
 	p.MayBeEmpty = "absent where steal is not split by cause, and while the guest is idle"
@@ -86,8 +90,8 @@ func guestThrottled() Panel {
 func guestRequest() Panel {
 	p := answer("Disk",
 		"The slowest of its disks: the time that a request takes as the guest sees it, or as the host's disk does where the guest's view is not known; and where nobody times requests the part of the time in which it waits for others' I/O.", 3,
-		Query{Expr: fmt.Sprintf("max(virt:guest_io_felt:seconds_rate5m{%s})", ofGuestAnd(`op!~"flush|discard"`)), Legend: "a request"},
-		Query{Expr: fmt.Sprintf("max(virt:guest_io_felt:ratio_rate5m{%s})", ofGuest), Legend: "waiting"})
+		Query{Expr: still("max", "virt:guest_io_felt:seconds_rate5m{"+ofGuestAnd(`op!~"flush|discard"`)+"}"), Legend: "a request"},
+		Query{Expr: still("max", "virt:guest_io_felt:ratio_rate5m{"+ofGuest+"}"), Legend: "waiting"})
 	p.Unit, p.NoValue, p.Steps = "s", "no I/O, or not measured", stepsOf("VirtGuestIOLatencyHigh")
 	p.Fields = []Field{{Name: "waiting", Unit: "percentunit", Steps: []Step{{0, calm}, {0.4, warning}}}}
 	p.Links = []Link{{"Runbook", runbookURL + "#virtguestiolatencyhigh"}}
@@ -98,7 +102,7 @@ func guestRequest() Panel {
 func guestMemoryWaits() Panel {
 	p := answer("Memory: waited for",
 		"Part of the time in which some of its tasks waited for memory. Below it stands whether that is its own limit or others.", 3,
-		Query{Expr: fmt.Sprintf("max(virt:guest_memory_waiting:ratio_rate5m{%s})", ofGuest), Legend: "waiting"})
+		Query{Expr: still("max", "virt:guest_memory_waiting:ratio_rate5m{"+ofGuest+"}"), Legend: "waiting"})
 	p.Unit, p.Decimals, p.NoValue, p.Steps = "percentunit", 1, "not measured", stepsOf("VirtGuestMemoryPressureHigh")
 	p.Links = []Link{{"Runbook", runbookURL + "#virtguestmemorypressurehigh"}}
 	p.MayBeEmpty = "absent where the kernel has no pressure of the guest's cgroup, as of machines without one"
@@ -110,7 +114,7 @@ func guestMemoryWaits() Panel {
 func guestKills() Panel {
 	expr := fmt.Sprintf(
 		"max(max_over_time(virt:guest_oom_kills:increase15m{%[1]s}[$__range]))\n"+
-			`or sum(increase(virt_guest_memory_events_total{%[1]s,event="oom_kill"}[$__range]))`, ofGuest)
+			`or sum(max without (job) (increase(virt_guest_memory_events_total{%[1]s,event="oom_kill"}[$__range])))`, ofGuest)
 	return Panel{
 		Title: "OOM kills", Width: 2, Draw: Stat{Fill: true},
 		Description: "Processes of it that the kernel killed for want of memory in the time that is shown. See its limit and its memory below.",

@@ -29,7 +29,7 @@ func guestDemand() Panel {
 // the twelve that matter most in the time that is shown are enough for a picture.
 func byCause(recorded string) string {
 	selected := recorded + "{" + ofGuest + "}"
-	return steadyTop(12, "sum by (cause, culprit) ("+selected+")", "sum by (cause, culprit) (sum_over_time("+selected+"[$__range] @ end()))")
+	return steadyTop(12, "sum by (cause, culprit) ("+once(selected)+")", "sum by (cause, culprit) ("+once("sum_over_time("+selected+"[$__range] @ end())")+")")
 }
 
 func guestStealBy() Panel {
@@ -38,7 +38,7 @@ func guestStealBy() Panel {
 		Description: "Its waits by cause, as parts of the CPU time it asked for, and by whom: a neighbour is another guest, system a unit of the host. Go to Noisy neighbours for the evidence; throttle and self are its own affair.",
 		Queries:     []Query{{Expr: byCause("virt:guest_cpu_steal_by:ratio_rate5m"), Legend: "{{cause}} {{culprit}}"}},
 		Unit:        "percentunit", Decimals: Auto, Min: of(0),
-		Fields: causeColors(),
+		Fields: namelessColors(),
 		Links:  []Link{{"Noisy neighbours", "/d/virt-neighbours?${datasource:queryparam}&${__url_time_range}"}},
 	}
 }
@@ -59,7 +59,7 @@ func guestWaits() Panel {
 	return Panel{
 		Title: "CPU: single waits", Width: 10, Draw: Heatmap{},
 		Description: "How many waits for a CPU took how long. Many short ones are a busy machine; a band that climbs above 10 ms is felt: ask the split above at that moment.",
-		Queries:     []Query{{Expr: fmt.Sprintf("sum by (le) (increase(virt_guest_cpu_steal_latency_seconds_bucket{%s}[$__rate_interval]))", ofGuest)}},
+		Queries:     []Query{{Expr: "sum by (le) (" + once("increase(virt_guest_cpu_steal_latency_seconds_bucket{"+ofGuest+"}[$__rate_interval])") + ")"}},
 		Unit:        "s", Decimals: Auto,
 		MayBeEmpty: "single waits are only seen by the programs in the kernel, and heatmaps need classic buckets",
 	}

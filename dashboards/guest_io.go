@@ -44,7 +44,7 @@ func guestIOBy() Panel {
 		Title: "I/O: why it waited", Width: 7, Draw: Lines{Stacked: true},
 		Description: "Part of the time in which some of its tasks waited for I/O, by cause, and by whom. Self is its own requests, limit its cap, device a slow disk that nobody else uses.",
 		Queries:     []Query{{Expr: byCause("virt:guest_io_stall_by:rate5m"), Legend: "{{cause}} {{culprit}}"}},
-		Unit:        "percentunit", Decimals: Auto, Min: of(0), Fields: causeColors(),
+		Unit:        "percentunit", Decimals: Auto, Min: of(0), Fields: namelessColors(),
 		MayBeEmpty: "absent where the kernel has no pressure of the guest's cgroup",
 	}
 }
@@ -83,7 +83,7 @@ func guestCaps() Panel {
 // guestIOLatency is of the layer that the guest feels.
 func guestIOLatency() Panel {
 	buckets := func(layer string) string {
-		return fmt.Sprintf("sum by (le) (increase(virt_guest_io_latency_seconds_bucket{%s}[$__rate_interval]))", ofGuestAnd(`layer="`+layer+`"`))
+		return "sum by (le) (" + once("increase(virt_guest_io_latency_seconds_bucket{"+ofGuestAnd(`layer="`+layer+`"`)+"}[$__rate_interval])") + ")"
 	}
 	return Panel{
 		Title: "I/O: single requests", Width: 8, Draw: Heatmap{},

@@ -33,7 +33,7 @@ func guestMemoryBy() Panel {
 		Title: "Memory: why it waited", Width: 5, Draw: Lines{Stacked: true},
 		Description: "Part of the time in which some of its tasks waited for memory, by cause: own_limit is its own limit, a neighbour one whose memory grew meanwhile.",
 		Queries:     []Query{{Expr: byCause("virt:guest_memory_stall_by:rate5m"), Legend: "{{cause}} {{culprit}}"}},
-		Unit:        "percentunit", Decimals: Auto, Min: of(0), Fields: causeColors(),
+		Unit:        "percentunit", Decimals: Auto, Min: of(0), Fields: namelessColors(),
 		Links:      []Link{{"Runbook", runbookURL + "#virtguestmemorypressurehigh"}},
 		MayBeEmpty: "absent where the kernel has no pressure of the guest's cgroup",
 	}

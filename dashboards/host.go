@@ -61,7 +61,7 @@ func hostGuests() Panel {
 	return Panel{
 		Title: "Guests", Width: 4, Draw: Stat{Wide: true},
 		Description: "Virtual machines and containers, those inside others included. The fleet's table lists them.",
-		Queries:     []Query{{Expr: "sum by (kind) (virt:node_guests:count{" + ofHost + "})", Legend: "{{kind}}", Instant: true}},
+		Queries:     []Query{{Expr: "sum by (kind) (" + once("virt:node_guests:count{"+ofHost+"}") + ")", Legend: "{{kind}}", Instant: true}},
 		Unit:        "none", NoValue: "none", Links: []Link{{"Fleet", toFleet + "&${host:queryparam}"}},
 		MayBeEmpty: "a host may have no guests",
 	}
@@ -71,7 +71,7 @@ func hostHurt() Panel {
 	return Panel{
 		Title: "Guests that are hurt", Width: 4, Draw: Stat{Wide: true},
 		Description: "Guests that wait for longer than the threshold of the alert on that resource bears. Noisy neighbours says because of whom.",
-		Queries:     []Query{{Expr: "sum by (resource) (virt:guest_hurt:ratio{" + ofHost + "} >= bool 1)", Legend: "{{resource}}", Instant: true}},
+		Queries:     []Query{{Expr: "sum by (resource) (" + once("virt:guest_hurt:ratio{"+ofHost+"}") + " >= bool 1)", Legend: "{{resource}}", Instant: true}},
 		Unit:        "none", NoValue: "none", Steps: []Step{{0, calm}, {1, warning}},
 		Links:      []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}"}},
 		MayBeEmpty: "nobody waits for anything where all is well",

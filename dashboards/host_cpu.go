@@ -11,7 +11,7 @@ func hostCPUUse() Panel {
 		Description: "The ten guests that used most, helpers included, and the rest. Where all together come near the CPUs that there are, guests wait for each other: move one away, or give it a quota.",
 		Queries: []Query{
 			{Expr: "max by (" + guestLine + ") (" + usage + outermost + " and on (job, instance, vm_host, kind, runtime, guest) " + most + ")", Legend: "{{guest}}"},
-			{Expr: "sum(" + usage + outermost + " unless on (job, instance, vm_host, kind, runtime, guest) " + most + ")", Legend: "other guests"},
+			{Expr: "sum(" + once(usage+outermost+" unless on (job, instance, vm_host, kind, runtime, guest) "+most) + ")", Legend: "other guests"},
 			{Expr: "max(rate(virt_node_cpu_usage_seconds_total{" + ofHost + "}[$__rate_interval]))", Legend: "the whole machine"},
 			{Expr: "max(virt_node_cpus{" + ofHost + "})", Legend: "CPUs that there are"},
 		},
@@ -45,7 +45,7 @@ func hostCauses() Panel {
 		Title: "What guests wait for a CPU because of", Width: 8, Draw: Lines{Stacked: true},
 		Description: "Steal of all guests by cause, in CPUs. neighbour and system: see who, below. throttle: their own quotas. hypervisor: this machine's own CPUs were taken away. self: their own threads.",
 		Queries: []Query{{
-			Expr:   "sum by (cause) (rate(virt_guest_cpu_steal_by_seconds_total{" + ofHost + "}[$__rate_interval])" + outermost + ")",
+			Expr:   "sum by (cause) (" + once("rate(virt_guest_cpu_steal_by_seconds_total{"+ofHost+"}[$__rate_interval])"+outermost) + ")",
 			Legend: "{{cause}}",
 		}},
 		Unit: "none", Decimals: 2, Min: of(0), NoValue: "not measured", Fields: causeColors(),
@@ -53,18 +53,25 @@ func hostCauses() Panel {
 	}
 }
 
+// blamed is of the chosen host what somebody has to answer for, of each pair. Who stays
+// within its share does nothing wrong, and of two that do not neither is accused.
+func blamed(above string) string {
+	return "(virt:guest_cpu_culprit:ratio_rate5m{" + ofHost + "} " + above + "\n    unless ignoring (cause, culprit, method) virt:guest_cpu_over_share:rate5m)"
+}
+
 // hostMatrix has the victims below each other and the culprits beside each other. Of a
 // culprit that is a guest only the name is shown.
 func hostMatrix() Panel {
 	return Panel{
 		Title: "Who keeps whom from the CPU, now", Width: 12,
-		Draw:        Matrix{Row: "guest", Column: "culprit", Corner: "who waits ↓   for whom →"},
-		Description: "Part of the CPU time that the guest of the row asked for and did not get while the column's guest or service ran: the 60 greatest. A column of colours is a guest that needs a quota, or a host of its own.",
+		Draw: Matrix{Row: "guest", Column: "culprit", Corner: "who waits ↓   for whom →"},
+		Description: "Part of the CPU time that the guest of the row asked for and did not get while the column's guest or service ran and had more than its share: the 60 greatest. A column of colours is a guest that needs a quota, or a host of its own. " +
+			"Who waits, and has more than its share itself, has no row.",
 		Queries: []Query{{
-			Expr: `topk(60, sum by (guest, culprit) (label_replace(
-  virt:guest_cpu_steal_by:ratio_rate5m{` + ofHost + `,cause=~"neighbour|system"} >= 0.005,
+			Expr: "topk(60, sum by (guest, culprit) (" + once(`label_replace(
+  `+blamed(">= 0.005")+`,
   "culprit", "$1", "culprit", "[a-z]+/[^/]+/(.+)"
-)))`,
+)`) + "))",
 			Instant: true,
 		}},
 		Unit: "percentunit", Decimals: 1, NoValue: "nobody keeps anybody from the CPU", Steps: stepsOf("VirtNoisyNeighbour/cpu"),
@@ -77,17 +84,17 @@ func hostPairs() Panel {
 	const by = "guest, culprit, cause, method, instance, kind, runtime"
 	const pairs = "virt:guest_cpu_steal_by:rate5m{" + ofHost + "}"
 	return Panel{
-		Title: "Who kept whom from the CPU, in the time that is shown", Width: 12,
+		Title: "Who waited for whom, in the time that is shown", Width: 12,
 		Draw: Table{
 			By:   []string{"guest", "culprit", "cause", "method", "instance", "kind", "runtime"},
 			Sort: "Waited",
 		},
-		Description: "CPU time that the guest lost to the culprit in all, and now as a part of what it asks for and in CPUs. " +
+		Description: "CPU time for which the guest waited while the other ran, in all and now in CPUs. To blame: the part of what it asks for that it lost to the other, where that one had more than its share and the guest had not; – is none. " +
 			"measured: the kernel saw who ran meanwhile; estimated: the culprit used more than its share. Click on a guest for more.",
 		Queries: asOfNow(
-			Query{Expr: "topk(50, sum by (" + by + ") (" + secondsInRange(pairs) + ") > 1)", Column: "Waited"},
-			Query{Expr: "topk(50, sum by (" + by + ") (virt:guest_cpu_steal_by:ratio_rate5m{" + ofHost + `,cause=~"neighbour|system"}) > 0.005)`, Column: "Now"},
-			Query{Expr: "topk(50, sum by (" + by + ") (" + pairs + ") > 0.005)", Column: "CPUs"},
+			Query{Expr: "topk(50, max by (" + by + ") (" + secondsInRange(pairs) + ") > 1)", Column: "Waited"},
+			Query{Expr: "topk(50, max by (" + by + ") (" + pairs + ") > 0.005)", Column: "CPUs"},
+			Query{Expr: "topk(50, max by (" + by + ") (" + blamed("> 0.005") + "))", Column: "To blame"},
 		),
 		Unit: "none", Decimals: Auto, NoValue: "–", Fields: hostPairColumns(),
 		MayBeEmpty: "nobody waits for another where all is well",
@@ -104,7 +111,7 @@ func hostPairColumns() []Field {
 		{Name: "kind", Hidden: true},
 		{Name: "runtime", Hidden: true},
 		{Name: "Waited", Unit: "s", Cell: "gauge"},
-		{Name: "Now", Unit: "percentunit", Steps: stepsOf("VirtNoisyNeighbour/cpu"), Cell: "color-background", Width: 80},
 		{Name: "CPUs", Width: 80},
+		{Name: "To blame", Unit: "percentunit", Steps: stepsOf("VirtNoisyNeighbour/cpu"), Cell: "color-background", Width: 90},
 	}
 }

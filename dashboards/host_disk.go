@@ -6,8 +6,8 @@ const hostBlocks = `{` + ofHost + `,layer="host",op=~"read|write"}`
 // which the disk had it. What lies between was spent in the host's queue.
 func hostDiskLatency() Panel {
 	each := func(seconds string) string {
-		return "sum by (device) (rate(" + seconds + hostBlocks + "[$__rate_interval]))\n/ (sum by (device) (rate(virt_guest_io_requests_total" + hostBlocks +
-			"[$__rate_interval]) and " + seconds + hostBlocks + ") > 0.1)"
+		return "sum by (device) (" + once("rate("+seconds+hostBlocks+"[$__rate_interval])") + ")\n/ (sum by (device) (" +
+			once("rate(virt_guest_io_requests_total"+hostBlocks+"[$__rate_interval]) and "+seconds+hostBlocks) + ") > 0.1)"
 	}
 	return Panel{
 		Title: "Time that a request of a guest takes on each disk", Width: 12, Draw: Lines{},
@@ -26,12 +26,12 @@ func hostDiskLatency() Panel {
 func hostDiskRequests() Panel {
 	return Panel{
 		Title: "Requests of guests on each disk", Width: 12, Draw: Lines{},
-		Description: "Reads and writes a second on the host's disks on behalf of guests. Compare it with what the disk is made for; who makes them is beside it.",
+		Description: "Reads above and writes below, a second, on the host's disks on behalf of guests. Compare it with what the disk is made for; who makes them is beside it.",
 		Queries: []Query{{
-			Expr:   "sum by (device, op) (rate(virt_guest_io_requests_total" + hostBlocks + "[$__rate_interval])" + outermost + ")",
+			Expr:   "sum by (device, op) (" + once("rate(virt_guest_io_requests_total"+hostBlocks+"[$__rate_interval])"+outermost) + ")",
 			Legend: "{{device}} {{op}}",
 		}},
-		Unit: "reqps", Decimals: Auto, Min: of(0), NoValue: "none",
+		Unit: "reqps", Decimals: Auto, NoValue: "none",
 		Fields:     []Field{{Pattern: "/.*write/", Below: true}},
 		MayBeEmpty: "guests may have no disks of the host",
 	}
@@ -41,12 +41,12 @@ func hostDiskRequests() Panel {
 // that is shown, and not at each point.
 func hostDiskGuests() Panel {
 	const bytes = "virt_guest_io_bytes_total" + hostBlocks
-	const most = "topk(10, sum by (" + guestLine + ") ((" + bytes + " @ end() - " + bytes + " @ start() >= 0) or " + bytes + " @ end()))"
+	const most = "topk(10, sum by (" + guestLine + ") (max without (job) ((" + bytes + " @ end() - " + bytes + " @ start() >= 0) or " + bytes + " @ end())))"
 	return Panel{
 		Title: "Bytes on the host's disks, by guest", Width: 12, Draw: Lines{Stacked: true},
 		Description: "The ten guests that read and write most, all disks together. If others wait for the disk meanwhile, cap the first of them.",
 		Queries: []Query{{
-			Expr:   "sum by (" + guestLine + ") (rate(" + bytes + "[$__rate_interval])" + outermost + ")\nand " + most,
+			Expr:   "sum by (" + guestLine + ") (" + once("rate("+bytes+"[$__rate_interval])"+outermost) + ")\nand " + most,
 			Legend: "{{guest}}",
 		}},
 		Unit: "Bps", Decimals: Auto, Min: of(0), NoValue: "none",
@@ -60,7 +60,7 @@ func hostDiskCauses() Panel {
 		Title: "What guests wait for I/O because of", Width: 12, Draw: Lines{Stacked: true},
 		Description: "Guests that wait for I/O at a moment, by cause. neighbour and system: others use the same disk. limit: their own caps. self: what they do themselves. device: a slow disk that nobody else uses.",
 		Queries: []Query{{
-			Expr:   "sum by (cause) (virt:guest_io_stall_by:rate5m{" + ofHost + "}" + outermost + ")",
+			Expr:   "sum by (cause) (" + once("virt:guest_io_stall_by:rate5m{"+ofHost+"}"+outermost) + ")",
 			Legend: "{{cause}}",
 		}},
 		Unit: "none", Decimals: 2, Min: of(0), NoValue: "not measured", Fields: causeColors(),

@@ -38,7 +38,7 @@ func hostHelpers() Panel {
 		Title: "CPUs spent to run virtual machines", Width: 12, Draw: Lines{Stacked: true},
 		Description: "What the hypervisor's threads use besides the machines' own work. Much vhost or iothread: network or disk at work. Much vcpu_host: machines that exit or poll a lot, see the guest.",
 		Queries: []Query{{
-			Expr:   "sum by (component) (rate(virt_guest_vmm_cpu_seconds_total{" + ofHost + `,component!="vcpu"}[$__rate_interval]))`,
+			Expr:   "sum by (component) (" + once("rate(virt_guest_vmm_cpu_seconds_total{"+ofHost+`,component!="vcpu"}[$__rate_interval])`) + ")",
 			Legend: "{{component}}",
 		}},
 		Unit: "none", Decimals: 2, Min: of(0), NoValue: "no machines",

@@ -18,8 +18,8 @@ func hostMemory() Panel {
 		Queries: []Query{
 			{Expr: "max(virt_node_memory_bytes{" + ofHost + "})", Legend: "there is"},
 			{Expr: "max(virt_node_memory_allocated_bytes{" + ofHost + "})", Legend: "promised to machines"},
-			{Expr: "sum by (kind) (virt_guest_memory_usage_bytes{" + ofHost + "}" + outermost + ")", Legend: "used, {{kind}}"},
-			{Expr: "sum(virt_guest_memory_swap_bytes{" + ofHost + "}" + outermost + ")", Legend: "swapped out"},
+			{Expr: "sum by (kind) (" + once("virt_guest_memory_usage_bytes{"+ofHost+"}"+outermost) + ")", Legend: "used, {{kind}}"},
+			{Expr: "sum(" + once("virt_guest_memory_swap_bytes{"+ofHost+"}"+outermost) + ")", Legend: "swapped out"},
 		},
 		Unit: "bytes", Decimals: Auto, Min: of(0),
 		Fields: []Field{

@@ -1,7 +1,9 @@
 package dashboards
 
 import (
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -16,6 +18,18 @@ func TestWallFitsAScreen(t *testing.T) {
 		// Letters in tables and legends have a size that is for a desk.
 		if slices.Contains([]string{"table", "timeseries", "row", "text"}, p.Type) {
 			t.Errorf("panel %q is a %s: it cannot be read from afar", p.Title, p.Type)
+		}
+	}
+	for _, row := range d.Rows {
+		for _, p := range row.Panels {
+			limited := regexp.MustCompile(`topk\((\d+),`).FindStringSubmatch(p.Queries[0].Expr)
+			if limited == nil {
+				continue // one word, or tiles without a size of their own
+			}
+			// A unit is for the title of the panel.
+			if lines, _ := strconv.Atoi(limited[1]); float64(lines)*lineUnits > float64(row.Height-1) {
+				t.Errorf("panel %q shows %d lines in %d units: they cannot be read from afar", p.Title, lines, row.Height)
+			}
 		}
 	}
 	if len(d.Variables) > 0 {

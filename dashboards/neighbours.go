@@ -45,14 +45,13 @@ func resourceVariable() Variable {
 func victimLink(table bool) Link {
 	const to = toNeighbours + "&${resource:queryparam}&var-host="
 	if table {
-		return Link{Title: "Evidence", URL: to + "${__data.fields.instance}&var-guest=${__data.fields.guest}"}
+		return Link{Title: "Evidence", URL: to + "${__data.fields.instance:percentencode}&var-guest=${__data.fields.guest:percentencode}"}
 	}
-	return Link{Title: "Evidence for ${__field.labels.guest}", URL: to + "${__field.labels.instance}&var-guest=${__field.labels.guest}"}
+	return Link{Title: "Evidence for ${__field.labels.guest}", URL: to + "${__field.labels.instance:percentencode}&var-guest=${__field.labels.guest:percentencode}"}
 }
 
 // judged has 1 where a pair is at the threshold of its alert or above, else 0.
-const judged = "(" + noisyPairs + "\n" +
-	`  >= bool on (resource) group_left () max by (resource) (virt:alert_threshold{alert="VirtNoisyNeighbour",severity="warning"}))`
+const judged = "(virt:guest_culprit:by_threshold{" + ofPairs + "} >= bool 1)"
 
 func neighboursVictims() Panel {
 	return Panel{

@@ -5,7 +5,7 @@ package dashboards
 func neighboursTimeline() Panel {
 	return Panel{
 		Title: "Victim ← culprit", Width: 15, Draw: Timeline{},
-		Description: "When somebody was in another's way: the twelve worst pairs. felt: from a fifth of the threshold of VirtNoisyNeighbour on; NOISY: from all of it on. Bands that begin together often have one culprit.",
+		Description: "When somebody was in another's way: the twelve worst pairs. felt: from a fifth of the threshold of VirtNoisyNeighbour on; NOISY: from all of it on. Victims of whom it is muted are left out. Bands that begin together often have one culprit.",
 		Queries: []Query{{
 			Expr:   "max by (" + pairLine + ") (" + judged + ") + 1\nand topk(12, max by (" + pairLine + ") (max_over_time(" + noisyPairs + "[$__range] @ end())))",
 			Legend: "{{guest}} ← {{culprit}} ({{resource}})",
@@ -22,7 +22,7 @@ func neighboursAlertsTimeline() Panel {
 	const alert = `ALERTS{alertname="VirtNoisyNeighbour",` + ofPairs
 	return Panel{
 		Title: "VirtNoisyNeighbour", Width: 9, Draw: Timeline{},
-		Description: "When the alert was pending and when it fired, by its victim. Where the left has NOISY and there is no band, it did not last for long enough, or the alert is muted for the victim.",
+		Description: "When the alert was pending and when it fired, by its victim. Where the left has NOISY and there is no band, it did not last for long enough.",
 		Queries: []Query{{
 			Expr:   "max by (instance, kind, runtime, guest, resource) (\n  " + alert + `,alertstate="firing"} * 2` + "\n  or " + alert + `,alertstate="pending"}` + "\n)",
 			Legend: "{{guest}} ({{resource}})",
@@ -82,7 +82,7 @@ func neighboursCauses() Panel {
 		Title: "Who makes others wait most", Width: 9, Draw: Bars{},
 		Description: "Time that all its victims together lost to a culprit while it was shown: of cpu CPU time, of io and memory time in which a guest waited. Begin with the first.",
 		Queries: []Query{{
-			Expr:   "topk(12, sum by (instance, culprit, resource) (" + secondsInRange(waits) + "))",
+			Expr:   "topk(12, max by (instance, culprit, resource) (" + secondsInRange(waits) + "))",
 			Legend: "{{culprit}} ({{resource}})  {{instance}}", Instant: true,
 		}},
 		Unit: "s", Decimals: Auto, Min: of(0), NoValue: "nobody",

@@ -5,10 +5,10 @@ func victimDisk() Panel {
 		"Part of the time in which tasks of the victim waited for I/O, by who used the same disk more. An estimate: see beside it whether the culprit moved much at that moment.",
 		9, "percentunit",
 		Query{
-			Expr:   "sum by (instance, cause, culprit) (virt:guest_io_stall_by:rate5m{" + ofVictim + "}) >= 0.005",
+			Expr:   "sum by (instance, cause, culprit) (" + once("virt:guest_io_stall_by:rate5m{"+ofVictim+"}") + ") >= 0.005",
 			Legend: "{{cause}} {{culprit}}",
 		})
-	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), notNeighbours()
+	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), namelessColors()
 	return p
 }
 
@@ -39,10 +39,10 @@ func victimMemory() Panel {
 		"Part of the time in which tasks of the victim waited for memory, by whose memory grew. own_limit is its own: raise its limit.",
 		9, "percentunit",
 		Query{
-			Expr:   "sum by (instance, cause, culprit) (virt:guest_memory_stall_by:rate5m{" + ofVictim + "}) >= 0.005",
+			Expr:   "sum by (instance, cause, culprit) (" + once("virt:guest_memory_stall_by:rate5m{"+ofVictim+"}") + ") >= 0.005",
 			Legend: "{{cause}} {{culprit}}",
 		})
-	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), notNeighbours()
+	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), namelessColors()
 	return p
 }
 
@@ -78,19 +78,19 @@ func own(title, description, expr string) Panel {
 func ownCPU() Panel {
 	return own("CPU: no neighbour",
 		"throttle: its quota, raise it. self: more threads than CPUs. hypervisor: the host's own CPUs were taken away. wakeup: CPUs sleep deeply. unexplained: nobody who could be named.",
-		`sum by (cause) (virt:guest_cpu_steal_by:ratio_rate5m{`+ofVictim+`,cause!~"neighbour|system"})`)
+		"sum by (cause) ("+once("virt:guest_cpu_steal_by:ratio_rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
 }
 
 func ownDisk() Panel {
 	return own("Disk: no neighbour",
 		"limit: a cap on its I/O. self: its own requests. device: a slow disk that nobody else uses. unexplained: nobody who could be named.",
-		`sum by (cause) (virt:guest_io_stall_by:rate5m{`+ofVictim+`,cause!~"neighbour|system"})`)
+		"sum by (cause) ("+once("virt:guest_io_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
 }
 
 func ownMemory() Panel {
 	return own("Memory: no neighbour",
 		"own_limit: its own limit is reached, raise it. unexplained: nobody's memory grew that could be named.",
-		`sum by (cause) (virt:guest_memory_stall_by:rate5m{`+ofVictim+`,cause!~"neighbour|system"})`)
+		"sum by (cause) ("+once("virt:guest_memory_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
 }
 
 // ownHost is of the hosts of the victim alone, however many are chosen.

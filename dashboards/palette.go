@@ -5,6 +5,7 @@ package dashboards
 // with it.
 const (
 	calm       = "#3B4A54" // nothing to see here: close to the background
+	plain      = "text"    // the same as letters: Grafana's own, light on dark and dark on light
 	blue       = "#0072B2"
 	sky        = "#56B4E9"
 	green      = "#009E73"
@@ -32,6 +33,10 @@ func causeColors() []Field {
 		{Pattern: "/^unexplained/", Color: grey},
 	}
 }
+
+// namelessColors leaves the colours of culprits, of which one panel has many, to
+// Grafana, which gives each its own.
+func namelessColors() []Field { return causeColors()[2:] }
 
 // severityWords are those of an alert's severity as a number: 0 is none.
 func severityWords() []Word {

@@ -17,6 +17,20 @@ func worstInRange(n int, labels, selector string) string {
 	return fmt.Sprintf("max by (%[2]s) (%[3]s)\nand topk(%[1]d, max by (%[2]s) (max_over_time(%[3]s[$__range] @ end())) > 0)", n, labels, selector)
 }
 
+// worstStill is worstInRange of those that are still there at the end of it: what shows
+// the last number that there was would show those of series that have ended as well.
+func worstStill(n int, labels, selector string) string {
+	return fmt.Sprintf("max by (%[2]s) (%[3]s)\nand topk(%[1]d, max by (%[2]s) (max_over_time(%[3]s[$__range] @ end())) > 0 and max by (%[2]s) (%[3]s @ end()))", n, labels, selector)
+}
+
+// still is an aggregation of a series over time, if there is one at the end of it.
+func still(agg, selector string) string {
+	return fmt.Sprintf("%[1]s(%[2]s)\nand %[1]s(%[2]s @ end())", agg, selector)
+}
+
+// once counts an exporter once that two jobs scrape by one name.
+func once(expr string) string { return "max without (job) (" + expr + ")" }
+
 // secondsInRange returns what a rate amounts to in the time that is shown. Where it has
 // no series it was nothing, which an average would not know.
 func secondsInRange(selector string) string {
