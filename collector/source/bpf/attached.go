@@ -42,16 +42,22 @@ func (a *attached) lost(to []model.Lost, reasons ...string) []model.Lost {
 	return to
 }
 
-// detach takes the object out of the kernel.
-func (a *attached) detach() error {
+// stop has the programs of the object count no more.
+func (a *attached) stop() error {
 	var errs []error
 	for _, l := range a.links {
 		errs = append(errs, l.Close())
 	}
 	a.links = nil
+	return errors.Join(errs...)
+}
+
+// detach takes the object out of the kernel.
+func (a *attached) detach() error {
+	err := a.stop()
 	if a.objects != nil {
 		a.objects.Close()
 		a.objects = nil
 	}
-	return errors.Join(errs...)
+	return err
 }

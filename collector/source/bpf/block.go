@@ -44,15 +44,22 @@ func blockLosses() [numBlockLosses]struct{ variable, reason string } {
 const numBlockLosses = 3
 
 func openBlock(e *env) (program, error) {
-	b := &block{
-		figures: newIOFigures(e.opts.SysFS),
-		keys:    make([]ioKey, ioBatch), dones: make([]ioDone, ioBatch),
-	}
+	b := newBlock()
+	b.figures = newIOFigures(e.opts.SysFS)
 	return b, b.open(e)
 }
 
+func newBlock() *block { return &block{keys: make([]ioKey, ioBatch), dones: make([]ioDone, ioBatch)} }
+
+func (b *block) reload(e *env, read func() error) (bool, error) {
+	next := newBlock()
+	return renew(b, next, e, read, func() {
+		next.figures, next.lost = b.figures, b.losses()
+		next.figures.forgetKeys()
+	})
+}
+
 func (b *block) open(e *env) (err error) {
-	b.figures.forgetKeys()
 	queueFirst, err := checkBlock(e.kernel.types)
 	if err != nil {
 		return err
@@ -60,8 +67,9 @@ func (b *block) open(e *env) (err error) {
 	h := e.places.hierarchies.io
 	b.objects, err = e.object(loadBlock, h, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["dones"].MaxEntries = uint32(max(leastIOKeys, ioKeysPerSlot*e.opts.Slots))
-		spec.Maps["issued"].MaxEntries = underWay(leastIssued, possibleCPUs())
-		spec.Maps["stamped"].MaxEntries = underWay(leastStamped, possibleCPUs())
+		cpus := countCPUs(e.opts.SysFS).mostOf()
+		spec.Maps["issued"].MaxEntries = underWay(leastIssued, cpus)
+		spec.Maps["stamped"].MaxEntries = underWay(leastStamped, cpus)
 		return spec.Variables["queue_first"].Set(b2u(queueFirst))
 	})
 	if err != nil {
@@ -144,7 +152,7 @@ func (b *block) read(now time.Duration, p *places) error {
 			return fmt.Errorf("reading the map of requests: %w", err)
 		}
 	}
-	return b.sweep(now)
+	return allRead(b.sweep(now))
 }
 
 // sweep makes room in the kernel's map: what was idle for long is not in it any more.
@@ -178,9 +186,4 @@ func (b *block) status(_ time.Duration, to *model.Program) {
 	}
 }
 
-func (b *block) close() error {
-	if b.objects != nil {
-		b.lost = b.losses()
-	}
-	return b.detach()
-}
+func (b *block) close() error { return b.detach() }

@@ -60,13 +60,14 @@ type Source struct {
 	began time.Time
 	types func() (*btf.Spec, error) // of the kernel
 
-	mu       sync.Mutex // for what follows
-	places   *places
-	programs []*loaded
-	triedAt  time.Duration
-	putErr   error
-	coverage source.Coverage
-	out      model.Reading
+	mu        sync.Mutex // for what follows
+	places    *places
+	programs  []*loaded
+	triedAt   time.Duration
+	growAfter time.Duration // programs are not given more slots again before
+	putErr    error
+	coverage  source.Coverage
+	out       model.Reading
 
 	news    chan source.Surroundings
 	closing chan struct{}
@@ -170,19 +171,36 @@ func (s *Source) Read(context.Context) (model.Reading, error) {
 	defer s.mu.Unlock()
 	now := s.now()
 	s.retry(now)
-	s.grow(now)
-	errs := []error{s.putErr}
+	errs := []error{s.putErr, s.grow(now)}
+	complete := true
 	for _, l := range s.programs {
 		if l.program == nil {
 			continue
 		}
 		if err := l.program.read(now, s.places); err != nil {
 			errs = append(errs, fmt.Errorf("reading what program %s has counted: %w", l.name, err))
+			var after afterwards
+			complete = complete && errors.As(err, &after)
 		}
 	}
-	s.places.slots.recover(now)
+	if complete { // else what was counted for one slot's owner would be the next one's
+		s.places.slots.recover(now)
+	}
 	s.report(now)
 	return s.out, errors.Join(errs...)
+}
+
+// afterwards is an error of a reading that has read all there was for slots.
+type afterwards struct{ error }
+
+func (e afterwards) Unwrap() error { return e.error }
+
+// allRead marks an error, if there is one, as such.
+func allRead(err error) error {
+	if err == nil {
+		return nil
+	}
+	return afterwards{err}
 }
 
 // report says what the readings so far have shown.

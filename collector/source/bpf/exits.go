@@ -3,7 +3,6 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"math/bits"
 	"runtime"
 	"slices"
 	"time"
@@ -19,7 +18,8 @@ type exits struct {
 	attached
 	counted *words
 	shards  int
-	rows    int // slots
+	rows    int    // slots
+	foreign []bool // by slot: what is counted in its row may be another's
 	table   *exitTable
 	isa     uint32 // 0 until there was an exit
 
@@ -44,14 +44,19 @@ func openExits(e *env) (program, error) {
 	return x, x.open(e)
 }
 
+func (x *exits) reload(e *env, read func() error) (bool, error) {
+	next := &exits{table: x.table}
+	return renew(x, next, e, read, func() { next.guests, next.isa = x.guests, x.isa })
+}
+
 func (x *exits) open(e *env) (err error) {
 	form, err := e.finder().exitForm(runtime.GOARCH)
 	if err != nil {
 		return err
 	}
 	cpu := e.places.hierarchies.cpu
-	x.rows = e.opts.Slots
-	x.shards = min(exitShards, 1<<bits.Len(uint(max(possibleCPUs(), 1)-1)))
+	x.rows, x.foreign = e.opts.Slots, make([]bool, e.opts.Slots)
+	x.shards = min(exitShards, powerAbove(countCPUs(e.opts.SysFS).online))
 	x.objects, err = e.object(loadExits, cpu, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["counted"].MaxEntries = uint32(x.shards * x.rows)
 		return errors.Join(
@@ -100,25 +105,37 @@ func (x *exits) placesChanged() error {
 // read takes what was counted. Who leaves guest mode is a virtual CPU, also where its
 // thread is not yet known as one.
 func (x *exits) read(now time.Duration, p *places) error {
-	if err := x.readISA(); err != nil {
-		return err
-	}
-	eachVictim(p, x.rows, func(slot, _ int, who part) {
-		for shard := range x.shards {
-			row := x.counted.row(shard*x.rows+slot, exitRows)
-			for reason := range row {
-				if n := take(row, reason); n > 0 {
-					x.add(who.guest, reason, n)
-				}
-			}
+	for slot := slotsReserved; slot < min(p.slots.used(), x.rows); slot++ {
+		switch o := p.slots.owners[slot]; {
+		case o == nil && x.foreign[slot]:
+			x.readRow(slot, nil)
+		case o == nil || o.guest == nil:
+		case o.guest.about.Kind != model.VM:
+			x.foreign[slot] = true
+		default:
+			x.readRow(slot, o.guest)
 		}
-	})
+	}
 	for g := range x.guests {
 		if g.gone && now-g.goneAt > kept {
 			delete(x.guests, g)
 		}
 	}
-	return nil
+	return allRead(x.readISA()) // that of an exit is known before it is counted
+}
+
+// readRow takes what was counted for a slot. Rows are large, and those of containers
+// are not looked at until another has the slot.
+func (x *exits) readRow(slot int, g *guest) {
+	for shard := range x.shards {
+		row := x.counted.row(shard*x.rows+slot, exitRows)
+		for reason := range row {
+			if n := take(row, reason); n > 0 && !x.foreign[slot] {
+				x.add(g, reason, n)
+			}
+		}
+	}
+	x.foreign[slot] = false
 }
 
 // readISA asks the program on which instruction set the machine's exits are.
@@ -144,7 +161,7 @@ func (x *exits) add(g *guest, reason int, n uint64) {
 // report lists the reasons for which a virtual machine's CPUs have left guest mode.
 func (x *exits) report(g *guest, to *model.MeasuredGuest) {
 	own := x.guests[g]
-	if g.about.Kind != model.VM || own == nil {
+	if g.about.Kind != model.VM || own == nil || x.isa == 0 {
 		return
 	}
 	own.choose()

@@ -71,7 +71,7 @@ func exitsAtCalls(t *testing.T) (*exits, *places) {
 	}
 	t.Cleanup(p.close)
 	e := &env{opts: opts, kernel: kernel, places: p}
-	x := &exits{guests: make(map[*guest]*reasonCounts), table: newExitTable(), shards: 1, rows: opts.Slots}
+	x := &exits{guests: make(map[*guest]*reasonCounts), table: newExitTable(), shards: 1, rows: opts.Slots, foreign: make([]bool, opts.Slots)}
 	x.objects, err = e.object(loadExits, p.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
 		spec.Programs["kvm_exit"].AttachTo = "sys_enter"
 		spec.Maps["counted"].MaxEntries = uint32(x.rows)

@@ -129,7 +129,7 @@ func TestEveryFormOfExitsLoads(t *testing.T) {
 	if missingOf(kernel.types, []string{tracepoint}) != "" {
 		t.Skip("needs a kernel that has KVM built in")
 	}
-	e := &env{s.opts, kernel, s.places}
+	e := &env{opts: s.opts, kernel: kernel, places: s.places}
 	for _, form := range []exitForm{{form: formGiven}, {form: formARM64}, {vmxReason: 8}, {svmVMCB: 8, svmCode: 112}} {
 		objects, err := e.object(loadExits, s.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
 			spec.Programs["kvm_exit"].AttachTo = tracepoint

@@ -157,7 +157,7 @@ func counter() (x *exits, p *places, outer, vm *guest) {
 	outer, vm = nested()
 	p, w := counting(exitRows, outer, vm)
 	w.words = append(w.words, make([]uint64, len(w.words))...)
-	return &exits{counted: w, shards: 2, rows: 64, table: newExitTable(), isa: isaSVM, guests: make(map[*guest]*reasonCounts)}, p, outer, vm
+	return &exits{counted: w, shards: 2, rows: 64, foreign: make([]bool, 64), table: newExitTable(), isa: isaSVM, guests: make(map[*guest]*reasonCounts)}, p, outer, vm
 }
 
 func (x *exits) reported(t *testing.T, g *guest) map[string]float64 {
@@ -220,5 +220,60 @@ func TestReasonsOfAGuestAreBounded(t *testing.T) {
 		if after[reason] < n {
 			t.Errorf("%s fell from %v to %v", reason, n, after[reason])
 		}
+	}
+}
+
+// What ran in the slot of a container is not that of the machine that has it later.
+func TestExitsOfWhoHadTheSlotBefore(t *testing.T) {
+	x, p, outer, vm := counter()
+	const hlt = 0x78
+	hlts := func(slot int) *uint64 { return &x.counted.row(64+slot, exitRows)[x.table.rows[isaSVM*exitNumbers+hlt]] }
+	read := func() {
+		t.Helper()
+		if err := x.read(0, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	*hlts(6), *hlts(7) = 5, 3
+	read()
+	if *hlts(6) != 5 {
+		t.Error("the row of a container was read")
+	}
+	next := &guest{about: machine("next", "", nil, nil)}
+	next.guest = next
+	p.slots.owners[6] = &next.owner // at once
+	read()
+	*hlts(6) = 2
+	read()
+	if got := x.reported(t, next)["hlt"]; got != 2 {
+		t.Errorf("%v exits, want 2", got)
+	}
+
+	p.slots.owners[7] = &outer.owner // and the other way round
+	*hlts(7) = 9
+	read()
+	p.slots.owners[7] = nil
+	read()
+	if *hlts(7) != 0 {
+		t.Error("of a slot that is nobody's something is left")
+	}
+	p.slots.owners[7] = &vm.owner
+	*hlts(7) = 1
+	read()
+	if got := x.reported(t, vm)["hlt"]; got != 4 {
+		t.Errorf("%v exits, want 3 and 1", got)
+	}
+}
+
+func TestExitsHaveNoNamesBeforeTheProcessorIsKnown(t *testing.T) {
+	x, _, _, vm := counter()
+	x.add(vm, 1, 7)
+	x.isa = 0
+	if got := x.reported(t, vm); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	x.isa = isaSVM
+	if got := x.reported(t, vm); len(got) != 1 || got[x.table.name(isaSVM, 1)] != 7 {
+		t.Errorf("%v", got)
 	}
 }

@@ -62,7 +62,7 @@ func (f *fuse) open(e *env) error {
 		return err
 	}
 	f.objects, err = e.with(module).object(loadFuse, nil, func(spec *ebpf.CollectionSpec) error {
-		spec.Maps["requests"].MaxEntries = underWay(leastRequests, possibleCPUs())
+		spec.Maps["requests"].MaxEntries = underWay(leastRequests, countCPUs(e.opts.SysFS).mostOf())
 		return nil
 	})
 	if err != nil {
@@ -74,9 +74,12 @@ func (f *fuse) open(e *env) error {
 	return nil
 }
 
-// read notes what the kernel's map has. The map has not more kinds than it has room
-// for; they are as many as there are mounts and operation codes in use.
-func (f *fuse) read(now time.Duration, _ *places) error {
+// read notes what the kernel's map has. No slots are in it.
+func (f *fuse) read(now time.Duration, _ *places) error { return allRead(f.readAll(now)) }
+
+// readAll reads the map. It has not more kinds than it has room for; they are as many
+// as there are mounts and operation codes in use.
+func (f *fuse) readAll(now time.Duration) error {
 	answered := f.objects.Maps["answered"]
 	f.keys = f.keys[:0]
 	var key requestKind

@@ -31,6 +31,11 @@ func openKVM(e *env) (program, error) {
 	return k, k.open(e)
 }
 
+func (k *kvm) reload(e *env, read func() error) (bool, error) {
+	next := &kvm{}
+	return renew(k, next, e, read, func() { next.guests = k.guests })
+}
+
 func (k *kvm) open(e *env) (err error) {
 	cpu := e.places.hierarchies.cpu
 	if _, err := e.finder().find("kvm", "kvm_userspace_exit"); err != nil {

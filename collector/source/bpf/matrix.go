@@ -24,8 +24,8 @@ type window struct {
 	first int // word of the matrix
 }
 
-// windowSize is how much is mapped at a time, in bytes. Each time costs as much as some
-// hundred rows.
+// windowSize is how much is mapped at a time, in bytes: of all shards the same part.
+// Each time costs as much as some hundred rows.
 const windowSize = 4 << 20
 
 func newMatrix(counts *ebpf.Map, side, shards int) *matrix {
@@ -60,21 +60,23 @@ func (m *matrix) row(shard, victim int) ([]uint64, error) {
 	w := &m.windows[shard]
 	first := (shard*m.side + victim) * m.side
 	if w.words == nil || first < w.first || first+m.side > w.first+len(w.words.words) {
-		if err := w.move(m.counts, first); err != nil {
+		if err := m.move(w, shard, first); err != nil {
 			return nil, err
 		}
 	}
 	return w.words.words[first-w.first:][:m.side], nil
 }
 
-// move maps what begins with a word, or with the page in which it is.
-func (w *window) move(counts *ebpf.Map, first int) error {
+// move maps what begins with the first word of a row, or with the page in which it is,
+// and ends where the shard does at the latest.
+func (m *matrix) move(w *window, shard, first int) error {
 	if err := w.close(); err != nil {
 		return err
 	}
-	from := first * 8
+	from, row := first*8, m.side*8
+	end := min(from+max(row, windowSize/len(m.windows)), (shard+1)*m.side*row)
 	from -= from % os.Getpagesize()
-	part, err := mapPart(counts, from, min(windowSize, int(counts.MaxEntries())*8-from))
+	part, err := mapPart(m.counts, from, end-from)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package bpf
 
 import (
+	"os"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -78,4 +79,30 @@ func TestMatrixIsReadWhereItChanged(t *testing.T) {
 	want(read(1), map[[2]int]uint64{})
 	changed[1] = true
 	want(read(1, 0), map[[2]int]uint64{{1, 7}: 12})
+}
+
+func TestNoMoreOfTheMatrixIsMappedThanAWindow(t *testing.T) {
+	for _, tt := range []struct{ side, shards int }{{64, 64}, {512, 8}, {832, 2}, {2048, 1}, {1024, 2}} {
+		m := newMatrix(arrayOf(t, tt.side*tt.side*tt.shards), tt.side, tt.shards)
+		most := 0
+		for victim := range tt.side {
+			if err := m.take(victim, tt.side, true, func(int, uint64) { t.Error("something is counted") }); err != nil {
+				t.Fatal(err)
+			}
+			mapped := 0
+			for shard, w := range m.windows {
+				mapped += len(w.mapped)
+				if end := w.first + len(w.words.words); w.first*8 < (shard*tt.side*tt.side)*8-os.Getpagesize() || end > (shard+1)*tt.side*tt.side {
+					t.Fatalf("%+v: the window of shard %d is from %d to %d", tt, shard, w.first, end)
+				}
+			}
+			most = max(most, mapped)
+		}
+		if bound := windowSize + 2*tt.shards*os.Getpagesize(); most > bound {
+			t.Errorf("%+v: %d bytes are mapped at a time, want %d at most", tt, most, bound)
+		}
+		if err := m.release(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -41,6 +41,7 @@ type places struct {
 
 	// Guests that found no slot: now, and in all.
 	turnedAway map[model.Name]bool
+	full       bool // there cannot be more slots for now
 	unplaced   int
 	lacking    int // slots that they and units would have had
 	noSlot     uint64
@@ -173,7 +174,7 @@ func (p *places) meet(now time.Duration, around source.Surroundings) {
 			if g = p.admit(about); g == nil {
 				p.unplaced++
 				p.lacking += slotsOf(about)
-				if p.slots.most < mostSlots {
+				if p.slots.most < mostSlots && !p.full {
 					continue // there will be more
 				}
 				if turnedAway[about.Name] = true; !p.turnedAway[about.Name] {

@@ -16,10 +16,8 @@ import (
 
 // program is one object of ours in the kernel, and what it has counted so far.
 type program interface {
-	// open loads the program, also again when it was closed.
-	open(*env) error
-
-	// read takes what was counted since the last time.
+	// read takes what was counted since the last time. An error that is not an
+	// afterwards says that something of it was not read.
 	read(now time.Duration, p *places) error
 
 	// report adds what was counted of a guest, and of those inside it.
@@ -36,7 +34,6 @@ type kind struct {
 	name   string
 	what   string // it counts, for the log
 	modes  []string
-	sized  bool // by the number of slots
 	open   func(*env) (program, error)
 	remedy string // where the kernel does not have what it looks at
 	module string // of the kernel in which that may be, and which may come later
@@ -46,14 +43,14 @@ type kind struct {
 // that all waits that are in them are in what sched knows of who ran meanwhile.
 func kinds() []kind {
 	return []kind{
-		{"totals", "how long all threads of guests ran and waited", nil, false, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host", ""},
-		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, true, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED", ""},
-		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, true, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED", ""},
-		{"reclaim", "the time in which guests reclaim memory themselves", nil, true, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
-		{"fuse", "requests of FUSE and virtiofs mounts", nil, false, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
-		{"kvm", "exits that hypervisor processes handle", nil, true, openKVM, "KVM, loaded where it is a module", "kvm"},
-		{"exits", "exits of virtual CPUs by the processor's reason", []string{Full}, true, openExits, "KVM on a processor of Intel's, AMD's or arm64, loaded where it is a module", "kvm"},
-		{"block", "block requests", nil, true, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
+		{"totals", "how long all threads of guests ran and waited", nil, openTotals, "Linux 5.12 or later with CONFIG_SCHED_INFO, and the PID namespace of the host", ""},
+		{"sched", "waits for a CPU and who ran meanwhile", []string{Full}, openSched, "a kernel with CONFIG_SCHED_INFO and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"sampler", "who runs while others wait for a CPU", []string{Sampled}, openSampler, "a kernel with perf events and CONFIG_FAIR_GROUP_SCHED", ""},
+		{"reclaim", "the time in which guests reclaim memory themselves", nil, openReclaim, "a kernel with CONFIG_MEMCG and cgroups of the memory controller", ""},
+		{"fuse", "requests of FUSE and virtiofs mounts", nil, openFuse, "Linux 6.11, and module fuse where it is one", "fuse"},
+		{"kvm", "exits that hypervisor processes handle", nil, openKVM, "KVM, loaded where it is a module", "kvm"},
+		{"exits", "exits of virtual CPUs by the processor's reason", []string{Full}, openExits, "KVM on a processor of Intel's, AMD's or arm64, loaded where it is a module", "kvm"},
+		{"block", "block requests", nil, openBlock, "a kernel with CONFIG_BLK_CGROUP, and the I/O controller of cgroups", ""},
 	}
 }
 
@@ -71,6 +68,7 @@ type env struct {
 	opts   Options
 	kernel *view
 	places *places
+	shards *sharding // of sched, if it is not to be that of the machine
 }
 
 // with is the environment of a program that looks into a module.
@@ -86,7 +84,6 @@ type loaded struct {
 	wanted  bool
 	program program // nil while it is not in the kernel
 	err     error   // why it is not
-	dropped bool    // it was, and could not be loaded with more slots
 }
 
 // programsOf returns the table, with what is wanted of it.
@@ -106,7 +103,7 @@ func (s *Source) env() (*env, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &env{s.opts, v, s.places}, nil
+	return &env{opts: s.opts, kernel: v, places: s.places}, nil
 }
 
 // load loads what is wanted and not there. It fails when that leaves nothing.
@@ -151,53 +148,13 @@ const tryAgain = 10 * time.Minute
 // again.
 func (s *Source) retry(now time.Duration) {
 	missing := slices.ContainsFunc(s.programs, func(l *loaded) bool {
-		return l.wanted && l.program == nil && (l.module != "" && errors.Is(l.err, errNotThere) || l.dropped)
+		return l.wanted && l.program == nil && l.module != "" && errors.Is(l.err, errNotThere)
 	})
 	if !missing || now-s.triedAt < tryAgain {
 		return
 	}
 	s.triedAt = now
 	_ = s.load() // each says for itself why it is not there
-}
-
-// grow gives the programs more slots when there are too few: who kept whom waiting is
-// counted in a table of a fixed size.
-func (s *Source) grow(now time.Duration) {
-	if s.places.unplaced == 0 || s.opts.Slots >= mostSlots {
-		return
-	}
-	e, err := s.env()
-	if err != nil {
-		return
-	}
-	s.opts.Slots = moreSlots(s.opts.Slots, s.places.slots.inUse()+s.places.lacking)
-	s.places.unplaced = 0 // until they are put again
-	e.opts.Slots = s.opts.Slots
-	s.places.slots.most = s.opts.Slots
-	for _, l := range s.programs {
-		if l.program == nil || !l.sized {
-			continue
-		}
-		if err := l.reload(now, e); err != nil {
-			l.err, l.dropped = errors.Join(err, l.unload()), true
-		}
-	}
-	debug.FreeOSMemory() // the kernel's types take some megabytes, as when loading
-}
-
-// moreSlots returns how many slots there are to be when those there are do not suffice
-// for what is there now: some more than that.
-func moreSlots(slots, wanted int) int {
-	wanted = max(wanted+wanted/4, slots+1)
-	return min((wanted+slotStep-1)/slotStep*slotStep, mostSlots)
-}
-
-// reload loads the program anew. What it has counted until now stays.
-func (l *loaded) reload(now time.Duration, e *env) error {
-	if err := l.program.read(now, e.places); err != nil {
-		return fmt.Errorf("reading what program %s has counted: %w", l.name, err)
-	}
-	return errors.Join(l.program.close(), l.program.open(e))
 }
 
 func (l *loaded) unload() error {

@@ -36,6 +36,11 @@ func openReclaim(e *env) (program, error) {
 	return r, r.open(e)
 }
 
+func (r *reclaim) reload(e *env, read func() error) (bool, error) {
+	next := &reclaim{}
+	return renew(r, next, e, read, func() { next.guests = r.guests })
+}
+
 func (r *reclaim) open(e *env) (err error) {
 	memory := e.places.hierarchies.memory
 	tracepoints := []string{

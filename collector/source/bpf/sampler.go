@@ -49,6 +49,11 @@ func openSampler(e *env) (program, error) {
 	return s, s.open(e)
 }
 
+func (s *sampler) reload(e *env, read func() error) (bool, error) {
+	next := &sampler{online: s.online, events: make(map[int]int)}
+	return renew(s, next, e, read, func() { next.waits, next.ns, next.lookedAt = s.waits, s.ns, s.lookedAt })
+}
+
 func (s *sampler) open(e *env) (err error) {
 	slots := e.opts.Slots
 	s.objects, err = e.object(loadSampler, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
@@ -149,11 +154,11 @@ func (s *sampler) read(now time.Duration, p *places) (err error) {
 		}
 	})
 	err = errors.Join(err, s.blamed.release())
-	if now-s.lookedAt < onlineEvery {
+	if err != nil || now-s.lookedAt < onlineEvery {
 		return err
 	}
 	s.lookedAt = now
-	return errors.Join(err, s.watch())
+	return allRead(s.watch())
 }
 
 func (s *sampler) report(g *guest, to *model.MeasuredGuest) {
@@ -167,12 +172,17 @@ func (s *sampler) sawWaited() float64 { return float64(s.ns) / 1e9 }
 
 func (s *sampler) status(time.Duration, *model.Program) {}
 
-func (s *sampler) close() error {
+func (s *sampler) stop() error {
 	var errs []error
 	for cpu, fd := range s.events {
 		errs = append(errs, unix.Close(fd))
 		delete(s.events, cpu)
 	}
+	return errors.Join(errs...)
+}
+
+func (s *sampler) close() error {
+	errs := []error{s.stop()}
 	if s.waited != nil {
 		errs = append(errs, s.waited.unmap())
 		s.waited = nil

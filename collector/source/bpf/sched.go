@@ -3,8 +3,6 @@ package bpf
 import (
 	"errors"
 	"fmt"
-	"math/bits"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -47,39 +45,14 @@ const (
 	waitedWords = sums + model.Slots
 )
 
-// mostWaited and mostBlamed bound the maps, in bytes. CPUs count each into a shard of
-// its own where that is possible, else some share one.
-const mostWaited, mostBlamed = 8 << 20, 16 << 20
-
-// pairCPUs is how many CPUs add to one shard of the matrix at least. They seldom do, so
-// that it takes many until they are in each other's way.
-const pairCPUs = 16
-
-// sharding is how CPUs share the maps.
-type sharding struct {
-	waited, pairs int  // shards
-	mask          int  // of the number of a CPU, for waited
-	shared        bool // more than one CPU adds to a shard of waited
-}
-
-func shardsFor(cpus, slots int) sharding {
-	cpus = max(cpus, 1)
-	fit := mostWaited / (slots * waitedWords * 8)
-	s := sharding{waited: cpus, mask: 1<<bits.Len(uint(cpus-1)) - 1}
-	if cpus > fit {
-		s.waited, s.shared = powerBelow(fit), true
-		s.mask = s.waited - 1
-	}
-	s.pairs = powerBelow(min(cpus/pairCPUs, mostBlamed/(slots*slots*8)))
-	return s
-}
-
-// powerBelow returns the greatest power of two that is not above n, at least 1.
-func powerBelow(n int) int { return 1 << (bits.Len(uint(max(n, 1))) - 1) }
-
 func openSched(e *env) (program, error) {
 	s := &sched{guests: make(map[*guest]*schedGuest), waits: newWaits()}
 	return s, s.open(e)
+}
+
+func (s *sched) reload(e *env, read func() error) (bool, error) {
+	next := &sched{}
+	return renew(s, next, e, read, func() { next.guests, next.waits, next.ns = s.guests, s.waits, s.ns })
 }
 
 func (s *sched) open(e *env) (err error) {
@@ -87,16 +60,17 @@ func (s *sched) open(e *env) (err error) {
 		return err
 	}
 	slots := e.opts.Slots
-	shards := shardsFor(possibleCPUs(), slots)
+	shards := shardsFor(countCPUs(e.opts.SysFS), slots)
+	if e.shards != nil {
+		shards = *e.shards
+	}
 	s.counted, s.shards = make([]waitedRow, slots), shards.waited
 	s.objects, err = e.object(loadSched, e.places.hierarchies.cpu, func(spec *ebpf.CollectionSpec) error {
 		spec.Maps["waited"].MaxEntries = uint32(shards.waited * slots)
 		spec.Maps["blamed"].MaxEntries = uint32(shards.pairs * slots * slots)
 		return errors.Join(
+			shards.set(spec),
 			spec.Variables["slots"].Set(uint32(slots)),
-			spec.Variables["shard_mask"].Set(uint32(shards.mask)),
-			spec.Variables["shared"].Set(b2u(shards.shared)),
-			spec.Variables["pair_mask"].Set(uint32(shards.pairs-1)),
 			spec.Variables["unified"].Set(b2u(e.places.hierarchies.cpu.v2)),
 		)
 	})
@@ -137,14 +111,6 @@ func checkSwitch(types *btf.Spec) error {
 		}
 	}
 	return nil
-}
-
-func possibleCPUs() int {
-	n, err := ebpf.PossibleCPU()
-	if err != nil {
-		return runtime.NumCPU()
-	}
-	return n
 }
 
 func b2u(b bool) uint32 {

@@ -1,6 +1,9 @@
 package bpf
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // slots are numbers that stand for owners in the kernel.
 type slots struct {
@@ -33,8 +36,8 @@ func (s *slots) take(o *owner) (uint16, bool) {
 	var slot uint16
 	switch {
 	case len(s.free) > 0:
-		slot = s.free[len(s.free)-1]
-		s.free = s.free[:len(s.free)-1]
+		slot = s.free[0] // for the longest time
+		s.free = slices.Delete(s.free, 0, 1)
 	case len(s.owners) < s.most:
 		slot = uint16(len(s.owners))
 		s.owners = append(s.owners, nil)

@@ -148,7 +148,7 @@ func (t *totals) read(now time.Duration, p *places) error {
 	err := t.adopt(now, p)
 	t.disentangle(now)
 	t.inherit(now)
-	return errors.Join(err, t.sweep(now))
+	return allRead(errors.Join(err, t.sweep(now)))
 }
 
 // of returns what is counted of a part.

@@ -17,7 +17,7 @@ func TestProgramsLoadForBothVersionsOfCgroups(t *testing.T) {
 			h.v2 = v2
 			p := *s.places
 			p.hierarchies = hierarchies{cpu: &h, memory: &h}
-			opened, err := open(&env{s.opts, kernelOf(t, s), &p})
+			opened, err := open(&env{opts: s.opts, kernel: kernelOf(t, s), places: &p})
 			if reasonOf(err) == model.NotSupported {
 				t.Logf("%s is not there: %v", name, err)
 				continue
@@ -43,7 +43,7 @@ func TestCountsStayWhenThereAreMoreSlots(t *testing.T) {
 	g.inMemory = true
 	slot := int(g.slot)
 	r.reclaimed.row(slot, reclaimScopes)[hostLimit] = 25e7
-	err := l.reload(s.now(), &env{Options{Slots: 2 * s.opts.Slots}, kernelOf(t, s), s.places})
+	_, err := l.reload(s.now(), &env{opts: Options{Slots: 2 * s.opts.Slots, SysFS: "/sys"}, kernel: kernelOf(t, s), places: s.places})
 	s.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)

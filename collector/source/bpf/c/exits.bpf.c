@@ -94,7 +94,8 @@ static __always_inline u32 slot_of(struct task_struct *task)
 		return SLOT_OTHER;
 	struct cached *kept = &c->threads[pid % CACHE];
 	if (kept->thread != thread || kept->group != group) {
-		kept->slot = narrow(find_place(css), task) & PLACE_SLOT;
+		u32 place = narrow(find_place(css), task);
+		kept->slot = place & PLACE_VICTIM ? place & PLACE_SLOT : SLOT_OTHER;
 		kept->thread = thread;
 		kept->group = group;
 	}

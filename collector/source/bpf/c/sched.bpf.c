@@ -52,6 +52,7 @@ struct cfs_rq___old {
 #define BLOCK_NS (8ULL << 20)  /* about 8 ms */
 #define GREAT_NS (64ULL << 20) /* about 67 ms */
 #define LEAST_STOLEN 20000     /* ns; less is added to the next */
+#define MOST_OWED (256ULL << 20) /* about 268 ms; more is not put on what runs later */
 #define SHORTEST_NS 954        /* what is no longer is in the first bucket */
 
 /* Set before loading. */
@@ -224,23 +225,27 @@ static __always_inline struct block *next_great(struct cpu *c, u64 start)
 }
 
 /* fold adds a block that is complete to the great one. Where many take turns that gets
- * full before its time: the next one begins, and less far back is remembered. */
+ * full before its time: it ends after what it has of the block, as if its slots had run
+ * one after the other, the next one begins, and less far back is remembered. */
 static __noinline int fold(struct cpu *c)
 {
 	struct block *from = &c->blocks[c->block % BLOCKS];
 	struct block *to = &c->greats[c->great % BLOCKS];
+	u64 done = from->start;
 
 	if (!from->used)
 		return 0; /* the first */
 	if (!to->used || to->end - to->start >= GREAT_NS)
 		to = next_great(c, from->start);
-	for (u32 i = 0; i < PAIRS; i++) {
+	for (u64 i = 0; i < PAIRS; i++) { /* u64: see walk */
 		if (i >= from->used)
 			break;
 		if (!put(to, from->slot[i], from->ns[i])) {
-			to = next_great(c, from->start);
+			to->end = done;
+			to = next_great(c, done);
 			put(to, from->slot[i], from->ns[i]);
 		}
+		done += from->ns[i];
 	}
 	to->end = from->end;
 	return 0;
@@ -295,16 +300,22 @@ static __noinline int begin(struct cpu *c, u64 now, u64 stolen)
 	return 0;
 }
 
-/* steal notes that the hypervisor took the CPU away, as if that had been just now. */
+/* steal notes that the hypervisor took the CPU away, as if that had been just now. The
+ * tick tells of it late, and of more than has passed since the last switch: the rest is
+ * put on what runs next, so that the sum is right. */
 static __noinline int steal(struct cpu *c, u64 now, u64 stolen)
 {
-	u64 taken = stolen - c->stolen, start = c->clock;
+	u64 taken = stolen - c->stolen, owed = 0, start = c->clock;
 
 	if (now <= start)
 		return 0; /* it is seen at the next switch */
-	if (taken > now - start)
+	if (taken > now - start) {
+		owed = taken - (now - start);
 		taken = now - start;
-	c->stolen = stolen;
+	}
+	if (owed > MOST_OWED)
+		owed = MOST_OWED;
+	c->stolen = stolen - owed;
 	return turn(c, SLOT_HYPERVISOR, now - taken);
 }
 
@@ -331,12 +342,14 @@ static __always_inline void blame(struct cpu *c, struct waits *w, u32 victim, u3
 }
 
 /* walk splits the part of a wait from queued to until by blocks, and returns until
- * when of it nothing was found. It is rare: all of it goes to one row. */
+ * when of it nothing was found. It is rare: all of it goes to one row. Its counters are
+ * kept on the stack: of what is there in less than 8 bytes the verifier before Linux 5.16
+ * does not know that it grows, and finds that the loop has no end. */
 static __noinline u64 walk(struct cpu *c, u32 row, u64 queued, u64 until, u32 great)
 {
 	u32 newest = great ? c->great : c->block;
 
-	for (u32 i = 0; i < BLOCKS; i++) {
+	for (u64 i = 0; i < BLOCKS; i++) {
 		u32 at = (newest - i) % BLOCKS;
 		struct block *b = great ? &c->greats[at] : &c->blocks[at];
 		u64 start = b->start, length = b->end - start;
@@ -350,7 +363,7 @@ static __noinline u64 walk(struct cpu *c, u32 row, u64 queued, u64 until, u32 gr
 			part = length;
 		u64 found = 0;
 		u32 coarse = length >> 32 ? 16 : 0; /* a slice of hours: the product has to fit */
-		for (u32 k = 0; k < PAIRS; k++) {
+		for (u64 k = 0; k < PAIRS; k++) {
 			if (k >= b->used)
 				break;
 			u64 ns = (b->ns[k] >> coarse) * part / (length >> coarse);
