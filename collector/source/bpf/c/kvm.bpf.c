@@ -46,8 +46,11 @@ SEC("tp_btf/kvm_userspace_exit")
 int kvm_userspace_exit(u64 *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u32 slot = narrow(find_place(cpu_css(task)), task) & PLACE_SLOT;
+	u32 place = narrow(find_place(cpu_css(task)), task);
+	u32 slot = place & PLACE_SLOT;
 	u32 reason = reason_of(ARG(ctx, 0), ARG(ctx, 1));
+	if (!(place & PLACE_VICTIM))
+		return 0; /* nobody would read it, until the slot is another's */
 	struct exits *e = bpf_map_lookup_elem(&exits, &slot);
 	barrier_var(reason); /* the compiler knows that it is small, the verifier does not */
 	if (e)
