@@ -38,6 +38,12 @@ demo: build/virt_alerter
 	@echo "Import the dashboards into it: $(CURDIR)/dashboards/*.json"
 	@build/virt_alerter --demo --web.listen-address=$(ALERTS)
 
+# Records anew what the demo plays, into fixtures/story/recording: a quarter of an hour,
+# as root, on a machine that has nothing else to do.
+.PHONY: story
+story:
+	VIRT_STORY_OUT=$(CURDIR)/fixtures/story/recording $(GO) test ./fixtures/live -run '^TestRecordStory$$' -count=1 -timeout 25m
+
 # Every test there is. With CI=true or INSTALL=1, as root on Debian, it first
 # installs the engines that the tests start. Its last lines say what was skipped.
 .PHONY: test

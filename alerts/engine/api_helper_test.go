@@ -84,6 +84,7 @@ func newWorld(t *testing.T) *world {
 		template:  parsePages(),
 		ready:     func() bool { return true },
 		settled:   func() bool { return true },
+		begun:     func() time.Time { return time.Time{} },
 		reload:    func() error { return nil },
 		dataSince: (&Engine{db: db}).dataSince,
 		inner:     func() []trouble { return nil },

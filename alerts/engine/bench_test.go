@@ -21,16 +21,17 @@ const (
 )
 
 // BenchmarkScrape100k scrapes 100,000 series, of 100 families and 1,000 guests.
-// Of these rules read a fifth. CPU time includes that of sending the text, which
-// was packed before.
+// Of these some are kept: in the recorded story the bundled rules read 57 %, and
+// rules and dashboards 84 %. CPU time includes that of sending the text, which was
+// packed before.
 func BenchmarkScrape100k(b *testing.B) {
-	for _, all := range []bool{false, true} {
-		b.Run(map[bool]string{false: "kept", true: "all"}[all], func(b *testing.B) {
+	for _, share := range []int{20, 57, 84, 100} {
+		b.Run(fmt.Sprintf("kept=%d%%", share), func(b *testing.B) {
 			server := benchExporter(b)
 			c := testConfig(b)
 			c.Exporters = []string{server.URL}
-			c.ScrapeInterval, c.KeepAll = 500*time.Millisecond, all
-			for i := range benchFamilies / 5 {
+			c.ScrapeInterval, c.KeepAll = 500*time.Millisecond, share == 100
+			for i := range share * benchFamilies / 100 {
 				c.Keep = append(c.Keep, fmt.Sprintf("virt_guest_bench_%d_seconds_total", i))
 			}
 			e, _ := start(b, c)
@@ -98,7 +99,7 @@ func lastScrape(e *Engine) time.Time {
 	return time.Time{}
 }
 
-func cpuTime(b *testing.B) time.Duration {
+func cpuTime(b testing.TB) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

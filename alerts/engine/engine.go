@@ -41,7 +41,7 @@ type Engine struct {
 	storage storage.Storage // of both; takes nothing while the disk is full
 	space   *space
 	query   *promql.Engine
-	rules   *rules.Manager
+	rules   *ruleManager
 	scrape  *scrape.Manager
 	notify  *notifier.Manager
 
@@ -54,6 +54,7 @@ type Engine struct {
 
 	reloading   sync.Mutex // held while managers are given a plan; guards current
 	current     *plan
+	played      map[string]*rules.Group // by their keys; what Run goes on from
 	lastReload  reloads
 	thresholds  thresholds
 	unreadEvery time.Duration
@@ -114,7 +115,7 @@ func New(cfg Config, logger *slog.Logger, reg prometheus.Registerer) (*Engine, e
 	return e, nil
 }
 
-// Close ends an engine that was never run.
+// Close ends an engine that was never run; Play does not run it.
 func (e *Engine) Close() error {
 	if !e.started.CompareAndSwap(false, true) {
 		return nil // Run closes
@@ -182,7 +183,7 @@ func (e *Engine) wireRules(reg prometheus.Registerer) error {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancelRules = cancel
-	e.rules = rules.NewManager(&rules.ManagerOptions{
+	e.rules = &ruleManager{Manager: rules.NewManager(&rules.ManagerOptions{
 		NameValidationScheme: model.UTF8Validation,
 		ExternalURL:          external,
 		QueryFunc:            rules.EngineQueryFunc(e.query, e.storage),
@@ -201,7 +202,7 @@ func (e *Engine) wireRules(reg prometheus.Registerer) error {
 		DefaultRuleQueryOffset: func() time.Duration {
 			return time.Duration(e.offset.Load())
 		},
-	})
+	})}
 	return nil
 }
 

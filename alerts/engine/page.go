@@ -45,7 +45,8 @@ type pages struct {
 	logger   *slog.Logger
 	template *template.Template
 	ready    func() bool
-	settled  func() bool // whether all that fires is known
+	settled  func() bool      // whether all that fires is known
+	begun    func() time.Time // when rules began; zero before
 	reload   func() error
 	// dataSince returns when the oldest sample was taken; false without any.
 	dataSince func() (time.Time, bool)

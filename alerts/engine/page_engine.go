@@ -26,10 +26,20 @@ func (e *Engine) newPages() *pages {
 		template:  parsePages(),
 		ready:     e.Ready,
 		settled:   e.settled,
+		begun:     e.rulesBegan,
 		reload:    e.Reload,
 		dataSince: e.dataSince,
 		inner:     e.troubles,
 	}
+}
+
+// rulesBegan returns when rules were first evaluated; zero before. A past that is
+// played comes between that and the start.
+func (e *Engine) rulesBegan() time.Time {
+	if since := e.since.Load(); since != 0 {
+		return time.Unix(0, since)
+	}
+	return time.Time{}
 }
 
 // dataSince returns when the oldest sample was taken; false without any.

@@ -107,9 +107,13 @@ func (p *pages) ruleTroubles(now time.Time) []trouble {
 	return list
 }
 
-// lastEvaluation is the newest of the group's rules, or the start of this program.
+// lastEvaluation is the newest of the group's rules, or the start of this program and
+// of all rules.
 func (p *pages) lastEvaluation(g *rules.Group) time.Time {
 	last := p.api.status.started
+	if begun := p.begun(); begun.After(last) {
+		last = begun
+	}
 	for _, rule := range g.Rules() {
 		if at := rule.GetEvaluationTimestamp(); at.After(last) {
 			last = at

@@ -68,12 +68,17 @@ func (e *Engine) apply(p *plan) error {
 	return nil
 }
 
+// updateRules gives a plan to the rule manager, whose groups go on from the past that
+// was played. Nobody sees them before.
 func (e *Engine) updateRules(p *plan) error {
+	e.rules.adopting.Lock()
+	defer e.rules.adopting.Unlock()
 	global := p.prom.GlobalConfig
 	err := e.rules.Update(time.Duration(global.EvaluationInterval), p.rules.files, global.ExternalLabels, e.externalURL, e.evaluate)
 	if err != nil {
 		return fmt.Errorf("rules: %w", err)
 	}
+	e.adoptPlayed()
 	return nil
 }
 

@@ -29,11 +29,11 @@ func (e *Engine) Run(ctx context.Context) error {
 	notifying.Go(func() { e.notify.Run(e.toNotify) })
 	var scrapeErr error
 	scraping.Go(func() { scrapeErr = e.scrape.Run(e.toScrape) })
+	e.since.Store(time.Now().UnixNano())
 	err := e.startRules()
 	started := err == nil
 	if started {
 		evaluating.Go(e.rules.Run)
-		e.since.Store(time.Now().UnixNano())
 		e.ready.Store(true)
 		err = watchClock(ctx)
 	}

@@ -75,17 +75,16 @@ func labelled(more []string) labelSet {
 	return s
 }
 
-// Every metric and label that a rule names must be one that the exporter gives or
-// that a rule makes.
-func TestRulesNameWhatThereIs(t *testing.T) {
-	there := schema(t)
-	known := labelled([]string{"le", "__name__"})
+// ruleSchema returns the labels of each family of the exporter and of each series that
+// rules record, and all labels there are.
+func ruleSchema(t *testing.T) (there map[string]labelSet, known labelSet) {
+	t.Helper()
+	there = schema(t)
+	known = labelled([]string{"le", "__name__"})
 	for _, labels := range there {
 		maps.Copy(known, labels)
 	}
-	groups := bundledGroups(t)
-	made := regexp.MustCompile(`label_replace\([^"]*(?:\([^)]*\))?[^"]*, *"([a-z_]+)"`)
-	for _, g := range groups {
+	for _, g := range bundledGroups(t) {
 		for _, r := range g.Rules {
 			if r.Record != "" {
 				there[r.Record] = nil // with the labels of what it is made of
@@ -94,7 +93,7 @@ func TestRulesNameWhatThereIs(t *testing.T) {
 			for l := range r.Labels {
 				known[l] = true
 			}
-			for _, m := range made.FindAllStringSubmatch(r.Expr, -1) {
+			for _, m := range labelMade.FindAllStringSubmatch(r.Expr, -1) {
 				known[m[1]] = true
 			}
 		}
@@ -105,8 +104,15 @@ func TestRulesNameWhatThereIs(t *testing.T) {
 	for _, name := range []string{"host_instance", "alertname", "alertstate"} {
 		known[name] = true
 	}
+	return there, known
+}
+
+// Every metric and label that a rule names must be one that the exporter gives or
+// that a rule makes.
+func TestRulesNameWhatThereIs(t *testing.T) {
+	there, known := ruleSchema(t)
 	p := parser.NewParser(parser.Options{})
-	for _, g := range groups {
+	for _, g := range bundledGroups(t) {
 		for _, r := range g.Rules {
 			for _, why := range strangers(t, p, r.Expr, there, known) {
 				t.Errorf("%s%s: %s", r.Record, r.Alert, why)

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -10,6 +13,9 @@ import (
 // check finds what the program cannot work with before it starts. The error
 // names the flag that is wrong.
 func (o *options) check() error {
+	if err := o.checkDemo(); err != nil {
+		return err
+	}
 	if err := o.checkReplaced(); err != nil {
 		return err
 	}
@@ -31,6 +37,42 @@ func (o *options) checkReplaced() error {
 	for _, f := range replacedBy() {
 		if *o.given[f[0]] {
 			return fmt.Errorf("--%s: %s of --config.file=%s takes its place, set it there", f[0], f[1], o.engine.ConfigFile)
+		}
+	}
+	return nil
+}
+
+// checkDemo refuses flags that have no meaning in a demo.
+func (o *options) checkDemo() error {
+	if !o.demo {
+		return nil
+	}
+	for _, f := range voidInDemo() {
+		if *o.given[f[0]] {
+			return fmt.Errorf("--%s: not with --demo: %s", f[0], f[1])
+		}
+	}
+	for _, f := range replacedBy() {
+		if *o.given[f[0]] {
+			return fmt.Errorf("--%s: not with --demo: whom to ask, when, and whom to tell is the story's", f[0])
+		}
+	}
+	if o.demoKeeps {
+		return checkEmpty(o.engine.DataDir)
+	}
+	return nil
+}
+
+// checkEmpty refuses a directory that has anything but what a volume has from its
+// beginning: a story among samples of real machines could not be told from them.
+func checkEmpty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("--%s: looking whether it is empty: %w", dataFlag, err)
+	}
+	for _, e := range entries {
+		if e.Name() != "lost+found" {
+			return fmt.Errorf("--%s: %s has %q: a demo wants an empty directory", dataFlag, dir, e.Name())
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/virt-exporter/virt_exporter/alerts/engine"
+	"github.com/virt-exporter/virt_exporter/dashboards"
 )
 
 // defaults is the engine's configuration without flags.
@@ -22,6 +23,7 @@ func defaults(t *testing.T) engine.Config {
 	cfg.Exporters = []string{"http://127.0.0.1:9971/metrics"}
 	cfg.ExternalURL = "http://" + cfg.Hostname + ":9972"
 	cfg.DataDir = "virt_alerter-data"
+	cfg.KeepFor = dashboards.Expressions()
 	return cfg
 }
 

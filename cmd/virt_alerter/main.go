@@ -67,6 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen se
 			return service.Fail(stderr, program, err)
 		}
 		logger.Warn("Starting anew", "err", err)
+		opts.demoKeeps = false // the directory has the story as it was told until now
 	}
 }
 
@@ -80,6 +81,16 @@ func startsAnew(err error, opts *options) bool {
 // SIGHUP reloads.
 func start(ctx context.Context, opts *options, logger *slog.Logger, listen service.ListenFunc, hangups <-chan os.Signal) error {
 	reg := newRegistry()
+	var played *demo
+	if opts.demo {
+		mine := *opts
+		opts = &mine
+		var err error
+		if played, err = newDemo(&opts.engine, opts.demoKeeps); err != nil {
+			return err
+		}
+		defer played.end(logger)
+	}
 	e, err := engine.New(opts.engine, logger, reg)
 	if err != nil {
 		return nameField(err)
@@ -93,7 +104,7 @@ func start(ctx context.Context, opts *options, logger *slog.Logger, listen servi
 	defer stopEngine()
 	ended := make(chan error, 1)
 	go func() {
-		err := e.Run(engineCtx)
+		err := played.run(engineCtx, e, logger)
 		stop() // pages of an engine that has ended would mislead
 		ended <- err
 	}()
@@ -118,7 +129,9 @@ func newRegistry() *prometheus.Registry {
 func logStart(opts *options, rules int, logger *slog.Logger) {
 	cfg := opts.engine
 	logger.Info("Starting "+program, "version", version.Info(), "build", version.BuildContext())
-	if cfg.ConfigFile != "" {
+	if opts.demo {
+		logger.Info("Playing a recorded story: nobody is scraped, and nobody is told of alerts")
+	} else if cfg.ConfigFile != "" {
 		logger.Info("Scraping and sending as the configuration file says", "file", cfg.ConfigFile)
 	} else {
 		logger.Info("Scraping", "exporters", strings.Join(cfg.Exporters, " "), "interval", cfg.ScrapeInterval)
