@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// namesIn returns the words of a file's line that begins so, without a prefix, sorted.
+func namesIn(t *testing.T, file, line, prefix string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^ *` + line + `[=:] *\[?(.*?)\]?$`).FindSubmatch(text)
+	if m == nil {
+		t.Fatalf("%s has no line %s", file, line)
+	}
+	var names []string
+	for _, name := range regexp.MustCompile(`[A-Z_]+`).FindAllString(string(m[1]), -1) {
+		names = append(names, strings.TrimPrefix(name, prefix))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Whoever runs it as a service, or on Kubernetes, gives it the same, and what README
+// says that something needs.
+func TestDeploymentsGrantTheSameCapabilities(t *testing.T) {
+	unit := namesIn(t, "deploy/systemd/virt_exporter.service", "AmbientCapabilities", "CAP_")
+	if diff := cmp.Diff(unit, namesIn(t, "deploy/systemd/virt_exporter.service", "CapabilityBoundingSet", "CAP_")); diff != "" {
+		t.Errorf("the unit gives capabilities that it does not have:\n%s", diff)
+	}
+	if diff := cmp.Diff(unit, namesIn(t, "deploy/kubernetes/daemonset.yaml", "add", "")); diff != "" {
+		t.Errorf("unit and DaemonSet differ:\n%s", diff)
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range unit {
+		if !strings.Contains(string(readme), "`CAP_"+name+"`") {
+			t.Errorf("README does not say what CAP_%s is for", name)
+		}
+	}
+}
