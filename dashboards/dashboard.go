@@ -104,11 +104,9 @@ type Variable struct {
 	Name  string
 	Label string
 	Query string // label_values(…), or a list for a constant choice
-	Kind  string // "", datasource, custom, textbox
+	Kind  string // "": asked for; custom: the list
 	All   bool   // all of them may be chosen
 	Multi bool
-	Match string // a regular expression that values must match
-	Hide  bool
 }
 
 // Drawing is how a panel shows its data: Stat, Bars, Lines, Table, Heatmap, Timeline
@@ -117,5 +115,5 @@ type Drawing interface {
 	draw(p *Panel, g *grafanaPanel)
 }
 
-// Of returns a pointer to a number, for what may be left out.
+// of returns a pointer to a number, for what may be left out.
 func of(f float64) *float64 { return &f }

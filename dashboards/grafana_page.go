@@ -60,21 +60,13 @@ func (d *Dashboard) templating() grafanaList {
 // grafana returns a variable as Grafana reads it. Values are asked for when a
 // dashboard is opened, and not with each change of the time: a fleet has thousands.
 func (v *Variable) grafana() map[string]any {
-	hide := 0
-	if v.Hide {
-		hide = 2
-	}
-	g := map[string]any{"name": v.Name, "label": v.Label, "hide": hide, "skipUrlSync": false, "current": map[string]any{"text": "", "value": ""}, "options": []any{}}
-	switch v.Kind {
-	case "textbox":
-		g["type"], g["query"] = "textbox", v.Query
-		return g
-	case "custom":
+	g := map[string]any{"name": v.Name, "label": v.Label, "hide": 0, "skipUrlSync": false, "current": map[string]any{"text": "", "value": ""}, "options": []any{}}
+	if v.Kind == "custom" {
 		g["type"], g["query"] = "custom", v.Query
-	default:
+	} else {
 		g["type"], g["datasource"] = "query", prometheus()
 		g["query"] = map[string]any{"query": v.Query, "refId": "StandardVariableQuery"}
-		g["definition"], g["refresh"], g["sort"], g["regex"] = v.Query, 1, 1, v.Match
+		g["definition"], g["refresh"], g["sort"], g["regex"] = v.Query, 1, 1, ""
 	}
 	g["multi"], g["includeAll"] = v.Multi, v.All
 	if v.All {

@@ -42,6 +42,22 @@ func (a *attached) lost(to []model.Lost, reasons ...string) []model.Lost {
 	return to
 }
 
+// placesChanged has the programs look up places anew, if they keep any.
+func (a *attached) placesChanged() error {
+	v := a.objects.Variables["generation"]
+	if v == nil {
+		return nil
+	}
+	var generation uint32
+	if err := v.Get(&generation); err != nil {
+		return fmt.Errorf("reading the generation of places: %w", err)
+	}
+	if err := v.Set(generation + 1); err != nil {
+		return fmt.Errorf("setting the generation of places: %w", err)
+	}
+	return nil
+}
+
 // stop has the programs of the object count no more.
 func (a *attached) stop() error {
 	var errs []error

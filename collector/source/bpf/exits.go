@@ -89,19 +89,6 @@ func (f exitForm) set(spec *ebpf.CollectionSpec) error {
 	)
 }
 
-// placesChanged has the program look up places anew.
-func (x *exits) placesChanged() error {
-	var generation uint32
-	v := x.objects.Variables["generation"]
-	if err := v.Get(&generation); err != nil {
-		return fmt.Errorf("reading the generation of places: %w", err)
-	}
-	if err := v.Set(generation + 1); err != nil {
-		return fmt.Errorf("setting the generation of places: %w", err)
-	}
-	return nil
-}
-
 // read takes what was counted. Who leaves guest mode is a virtual CPU, also where its
 // thread is not yet known as one.
 func (x *exits) read(now time.Duration, p *places) error {

@@ -120,19 +120,6 @@ func b2u(b bool) uint32 {
 	return 0
 }
 
-// placesChanged has the program look up places anew.
-func (s *sched) placesChanged() error {
-	var generation uint32
-	v := s.objects.Variables["generation"]
-	if err := v.Get(&generation); err != nil {
-		return fmt.Errorf("reading the generation of places: %w", err)
-	}
-	if err := v.Set(generation + 1); err != nil {
-		return fmt.Errorf("setting the generation of places: %w", err)
-	}
-	return nil
-}
-
 func (s *sched) read(now time.Duration, p *places) (err error) {
 	s.waits.sweep(now) // what it drops has been reported
 	eachVictim(p, s.blamed.side, func(slot, used int, who part) {
