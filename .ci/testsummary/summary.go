@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -29,8 +30,21 @@ type summary struct {
 	passed  int
 	bad     []test
 	skipped []skip
+	slow    []took
 	notes   []string // skipped, but no tests
 }
+
+// took is a test that took its time.
+type took struct {
+	test
+	seconds float64
+}
+
+// What takes so long, and is no part of another, is listed: at most so many.
+const (
+	slowSeconds = 10
+	slowMost    = 15
+)
 
 // skip is a reason and the tests that gave it.
 type skip struct {
@@ -85,6 +99,9 @@ func (s *summary) add(e event) {
 	default: // start, run, pause, cont, bench, build-fail: nothing has ended
 		return
 	}
+	if e.Elapsed >= slowSeconds && t.name != "" && !strings.Contains(t.name, "/") {
+		s.slow = append(s.slow, took{t, e.Elapsed})
+	}
 	if t.name == "" {
 		s.print("%-5s %6.1fs  %s\n", e.Action, e.Elapsed, t.pkg)
 	}
@@ -131,6 +148,18 @@ func (s *summary) skip(t test) {
 	s.skipped = append(s.skipped, skip{reason, []test{t}})
 }
 
+// printSlow prints what took longest, first what took most.
+func (s *summary) printSlow() {
+	if len(s.slow) == 0 {
+		return
+	}
+	slices.SortStableFunc(s.slow, func(a, b took) int { return cmp.Compare(b.seconds, a.seconds) })
+	s.print("\nSlowest:\n")
+	for _, t := range s.slow[:min(len(s.slow), slowMost)] {
+		s.print("  %6.1fs  %s\n", t.seconds, t.test)
+	}
+}
+
 // close prints what is to be read last: failures, what was skipped and the sums.
 func (s *summary) close() {
 	for t := range s.output { // a package that was started and never ended
@@ -138,6 +167,7 @@ func (s *summary) close() {
 			s.fail(t)
 		}
 	}
+	s.printSlow()
 	if len(s.bad) > 0 {
 		s.print("\nFailed:\n")
 	}

@@ -52,6 +52,16 @@ Skipped:
 `,
 		},
 		{
+			name: "what took long is listed, the longest first, without its parts",
+			in: `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":12}
+{"Action":"pass","Package":"p","Test":"TestB/x","Elapsed":70}
+{"Action":"pass","Package":"p","Test":"TestB","Elapsed":70.5}
+{"Action":"pass","Package":"p","Test":"TestC","Elapsed":3}
+{"Action":"pass","Package":"p","Elapsed":90}
+`,
+			want: "pass    90.0s  p\n\nSlowest:\n    70.5s  p TestB\n    12.0s  p TestA\n\n4 passed, 0 failed, 0 skipped\n",
+		},
+		{
 			name: "a failing test shows its output, its package adds nothing",
 			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: got 1\n"}
 {"Action":"fail","Package":"p","Test":"TestA"}
