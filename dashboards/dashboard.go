@@ -84,6 +84,7 @@ type Field struct {
 	Cell   string // "", color-text, color-background, gauge
 	Width  int    // pixels
 	Hidden bool
+	Filter bool // can be chosen by its values
 	Max    *float64
 	Links  []Link
 	Below  bool // drawn downwards

@@ -90,7 +90,7 @@ func fsKnown() Panel {
 // fsShortOfCPU is why there may be overhead and no alert.
 func fsShortOfCPU() Panel {
 	return Panel{
-		Title: "Too short of CPUs to judge", Width: 3, Draw: Stat{Fill: true},
+		Title: "Too short of CPUs", Width: 3, Draw: Stat{Fill: true},
 		Description: "Machines with mounts that do not get the CPUs they ask for: they measure that, not their mounts, and alerts on overhead wait. Give them CPUs first.",
 		Queries:     []Query{{Expr: "count(virt_node:cpu_starved:ratio10m{" + ofHost + "}\n  and on (job, instance) virt_fs:mount_info:unique)", Instant: true, Legend: "machines"}},
 		Unit:        "short", Decimals: 0, NoValue: "none", Steps: []Step{{0, calm}, {1, warning}},

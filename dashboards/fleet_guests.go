@@ -22,7 +22,7 @@ func fleetGuestTable() Panel {
 		return amongRows("max by (" + guestRow + ") (" + selector + ")")
 	}
 	return Panel{
-		Title: "Guests: the 100 that are hurt most", Width: 16,
+		Title: "Guests: the 100 that are hurt most", Width: 18,
 		Draw: Table{By: strings.Split(guestRow, ", "), Also: []string{"tenant"}, Sort: "× alert"},
 		Description: "× alert: the greatest of what a guest waits for, as a multiple of what its alert bears. Click on a heading to sort, on a name for the guest. " +
 			"Narrow the choice above to see guests that are not among the 100.",
@@ -44,18 +44,18 @@ func fleetGuestColumns() []Field {
 	return append(guestColumns(),
 		Field{Name: "tenant", Title: "Tenant"},
 		severityColumn(),
-		Field{Name: "× alert", Unit: "suffix: ×", Steps: hurtSteps(), Cell: "color-background", Width: 80},
+		Field{Name: "× alert", Unit: "suffix: ×", Steps: hurtSteps(), Cell: "color-background", Width: 90},
 		Field{Name: "CPUs wanted", Unit: "none"},
 		Field{Name: "Kept from CPU", Steps: stepsOf("VirtGuestCPUStealHigh"), Cell: "gauge", Max: of(1)},
 		Field{Name: "Own quota", Steps: stepsOf("VirtGuestCPUThrottled"), Cell: "color-background"},
 		Field{Name: "Disk request", Unit: "s", Steps: stepsOf("VirtGuestIOLatencyHigh"), Cell: "color-background"},
-		Field{Name: "Memory waited for", Steps: stepsOf("VirtGuestMemoryPressureHigh"), Cell: "color-background"},
+		Field{Name: "Memory waited for", Steps: stepsOf("VirtGuestMemoryPressureHigh"), Cell: "color-background", Width: 145},
 	)
 }
 
 func fleetGuestLines() Panel {
 	return Panel{
-		Title: "Guests that are hurt most", Width: 8, Draw: Stat{Graph: true, Across: true},
+		Title: "Guests that are hurt most", Width: 6, Draw: Stat{Graph: true, Across: true},
 		Description: "What a guest waits for as a multiple of what its alert bears: of those that wait now the worst of the time that is shown. Click on one for the reasons.",
 		Queries: []Query{{
 			Expr:   worstStill(10, guestLine+", resource", "virt:guest_hurt:ratio{"+ofFleet+"}"),

@@ -10,7 +10,7 @@ func fleetHostTable() Panel {
 		return "max by (instance) (" + of + "{" + ofHost + "} / " + over + "{" + ofHost + "})"
 	}
 	return Panel{
-		Title: "Hosts", Width: 16, Draw: Table{By: []string{"instance"}, Also: []string{"role"}, Sort: "Worst alert"},
+		Title: "Hosts", Width: 18, Draw: Table{By: []string{"instance"}, Also: []string{"role"}, Sort: "Worst alert"},
 		Description: "Click on a heading to sort, on a name for the host. Kept from CPU: part of the CPU time that the host's guests asked for and others had. " +
 			"Own steal: what this machine's own hypervisor kept from it. PSI: part of the time in which something on the host waits.",
 		Queries: asOfNow(
@@ -37,19 +37,19 @@ func fleetHostColumns() []Field {
 		{Name: "role", Title: "It is a", Width: 90},
 		severityColumn(),
 		{Name: "Exporter", Unit: "none", Words: []Word{{0, "SILENT", critical}, {1, "answers", calm}}, Cell: "color-text", Width: 90},
-		{Name: "Guests", Unit: "none", Width: 80},
+		{Name: "Guests", Unit: "none", Width: 75},
 		{Name: "Hurt", Unit: "none", Steps: []Step{{0, calm}, {1, warning}}, Cell: "color-background", Width: 70},
 		{Name: "Kept from CPU", Steps: stepsOf("VirtGuestCPUStealHigh"), Cell: "gauge", Max: of(1)},
 		{Name: "Own steal", Steps: stepsOf("VirtNodeStealHigh"), Cell: "color-background"},
 		{Name: "PSI memory", Steps: stepsOf("VirtGuestMemoryPressureHigh"), Cell: "color-background"},
 		{Name: "vCPUs per CPU", Unit: "suffix: ×", Steps: stepsOf("VirtNodeOvercommitted/cpu"), Cell: "color-background"},
-		{Name: "Memory promised", Unit: "percentunit", Steps: stepsOf("VirtNodeOvercommitted/memory"), Cell: "color-background"},
+		{Name: "Memory promised", Unit: "percentunit", Steps: stepsOf("VirtNodeOvercommitted/memory"), Cell: "color-background", Width: 130},
 	}
 }
 
 func fleetHostLines() Panel {
 	return Panel{
-		Title: "Hosts whose guests wait most for a CPU", Width: 8, Draw: Stat{Graph: true, Across: true},
+		Title: "Hosts whose guests wait most for a CPU", Width: 6, Draw: Stat{Graph: true, Across: true},
 		Description: "Part of the CPU time that all guests of a host asked for and others had: the worst hosts of the time that is shown. " +
 			"Few busy guests beside idle ones: look at who steals from whom on the host. All of them: the host is too small.",
 		Queries: []Query{{

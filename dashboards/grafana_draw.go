@@ -1,6 +1,10 @@
 package dashboards
 
-import "strconv"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
 
 // number64 writes a number as the keys of Grafana's value mappings are written.
 func number64(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
@@ -16,13 +20,13 @@ type Stat struct {
 	Wide     bool // one beside the other
 }
 
-func (s Stat) draw(_ *Panel, g *grafanaPanel) {
+func (s Stat) draw(p *Panel, g *grafanaPanel) {
 	g.Type = "stat"
-	mode := "auto"
+	mode := "auto" // which leaves the name out where there is one value
 	switch {
 	case s.Names:
 		mode = "name"
-	case s.Across:
+	case s.Across, p.several():
 		mode = "value_and_name"
 	}
 	color := "value"
@@ -33,6 +37,15 @@ func (s Stat) draw(_ *Panel, g *grafanaPanel) {
 		"reduceOptions": lastValue(), "orientation": orientation(s.Across, s.Wide), "textMode": mode, "wideLayout": true,
 		"colorMode": color, "graphMode": graphMode(s.Graph), "justifyMode": "auto", "text": textSize(s.NameSize, s.Size),
 	}
+}
+
+// labelInLegend is how a legend names a label.
+var labelInLegend = regexp.MustCompile(`\{\{(\w+)\}\}`)
+
+// several reports whether the panel may have more than one value: each needs its name,
+// even where there happens to be one only.
+func (p *Panel) several() bool {
+	return len(p.Queries) > 1 || len(p.Queries) == 1 && strings.Contains(p.Queries[0].Legend, "{{")
 }
 
 // lastValue reduces each series to what it is now.
@@ -74,11 +87,14 @@ type Bars struct {
 	NameSize, Size int // of letters, in pixels
 }
 
-func (b Bars) draw(_ *Panel, g *grafanaPanel) {
+func (b Bars) draw(p *Panel, g *grafanaPanel) {
 	g.Type = "bargauge"
+	// A bar that is alone has a name only where one is given.
+	g.FieldConfig.Defaults["displayName"] = labelInLegend.ReplaceAllString(p.Queries[0].Legend, "$${__field.labels.$1}")
 	g.Options = map[string]any{
 		"reduceOptions": lastValue(), "orientation": "horizontal", "displayMode": "basic", "valueMode": "text",
 		"showUnfilled": true, "minVizWidth": 8, "minVizHeight": 16, "text": textSize(b.NameSize, b.Size),
+		"sizing": "manual", "maxVizHeight": 40, // since 10.3: a bar that is alone does not fill the panel
 		"legend": legend("hidden"),
 	}
 }
@@ -92,7 +108,11 @@ type Lines struct {
 	Legend  string // "", right, hidden: where names stand
 }
 
-func (l Lines) draw(_ *Panel, g *grafanaPanel) {
+// smallPart is how far an axis of parts goes at least: where all is 0 it would go to
+// 10,000 %, and where something is next to nothing it would look like much.
+const smallPart = 0.05
+
+func (l Lines) draw(p *Panel, g *grafanaPanel) {
 	g.Type = "timeseries"
 	fill, stack, limits, style := 0, "none", "off", "line"
 	if l.Area {
@@ -108,13 +128,17 @@ func (l Lines) draw(_ *Panel, g *grafanaPanel) {
 		style = "points"
 	}
 	g.FieldConfig.Defaults["color"] = map[string]any{"mode": "palette-classic"}
-	g.FieldConfig.Defaults["custom"] = map[string]any{
+	custom := map[string]any{
 		"drawStyle": style, "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": fill, "gradientMode": "none",
 		"spanNulls": false, "showPoints": "never", "pointSize": 4,
 		"stacking": map[string]any{"group": "A", "mode": stack}, "thresholdsStyle": map[string]any{"mode": limits},
 		"axisPlacement": "auto", "axisLabel": "", "scaleDistribution": map[string]any{"type": "linear"},
 		"hideFrom": map[string]any{"legend": false, "tooltip": false, "viz": false},
 	}
+	if p.Unit == "percentunit" && p.Max == nil {
+		custom["axisSoftMax"] = smallPart
+	}
+	g.FieldConfig.Defaults["custom"] = custom
 	g.Options = map[string]any{
 		"legend":  legend(l.Legend),
 		"tooltip": map[string]any{"mode": "multi", "sort": "desc"},

@@ -16,7 +16,7 @@ func (m Matrix) draw(_ *Panel, g *grafanaPanel) {
 		ID: "groupingToMatrix", Options: map[string]any{"rowField": m.Row, "columnField": m.Column, "valueField": "Value", "emptyValue": "null"},
 	})
 	g.FieldConfig.Defaults["custom"] = map[string]any{"align": "auto", "displayMode": "color-background", "filterable": false, "inspect": false, "minWidth": 60}
-	corner := Field{Name: m.Row + `\` + m.Column, Title: m.Corner, Cell: "auto", Width: 160}
+	corner := Field{Name: m.Row + `\` + m.Column, Title: m.Corner, Cell: "auto", Width: 220}
 	g.FieldConfig.Overrides = append(cells([]string{corner.Name}), append(g.FieldConfig.Overrides, corner.grafana())...)
 	g.Options = map[string]any{"showHeader": true, "frameIndex": 0, "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "fields": ""}}
 }

@@ -161,6 +161,9 @@ func (f *Field) look() map[string]any {
 	if f.Width != 0 {
 		set["custom.width"] = f.Width
 	}
+	if f.Filter {
+		set["custom.filterable"] = true
+	}
 	if f.Hidden {
 		set["custom.hidden"] = true
 	}

@@ -39,12 +39,15 @@ func (t Table) draw(p *Panel, g *grafanaPanel) {
 		ID: "organize", Options: map[string]any{"excludeByName": left, "indexByName": order, "renameByName": renamed},
 	})
 	g.FieldConfig.Overrides = append(cells(labels), g.FieldConfig.Overrides...)
-	g.FieldConfig.Defaults["custom"] = map[string]any{"align": "auto", "displayMode": "auto", "filterable": true, "inspect": false}
+	g.FieldConfig.Defaults["custom"] = map[string]any{"align": "auto", "displayMode": "auto", "filterable": false, "inspect": false, "minWidth": tableColumn}
 	g.Options = map[string]any{"showHeader": true, "frameIndex": 0, "footer": map[string]any{"show": false, "reducer": []string{"sum"}, "fields": ""}}
 	if t.Sort != "" {
 		g.Options["sortBy"] = []any{map[string]any{"displayName": t.Sort, "desc": !t.Ascends}}
 	}
 }
+
+// tableColumn is how narrow a column becomes before a table scrolls sidewards.
+const tableColumn = 70
 
 // cells are the overrides of all tables, which those of a panel follow. What a panel
 // says where there is no data is not for each cell that has none; and a label that
@@ -55,7 +58,7 @@ func cells(labels []string) []grafanaOverride {
 		Properties: []grafanaProperty{{"noValue", "–"}},
 	}}
 	for _, label := range labels {
-		f := Field{Name: label, Unit: "string"}
+		f := Field{Name: label, Unit: "string", Filter: true}
 		list = append(list, f.grafana())
 	}
 	return list

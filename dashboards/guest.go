@@ -13,7 +13,7 @@ func guest() Dashboard {
 		Variables: []Variable{hostVariable(true), kindVariable(), runtimeVariable(), guestVariable()},
 		Alerts:    ofGuest,
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, 3)}},
+			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, 4)}},
 			{Height: 4, Panels: []Panel{guestIdentity()}},
 			{Title: "CPU", Height: 8, Panels: []Panel{guestDemand(), guestStealBy(), guestCoverage()}},
 			{Height: 8, Panels: []Panel{guestWaits(), guestWaitQuantiles(), guestQuota()}},
@@ -52,7 +52,7 @@ func answer(title, description string, width int, queries ...Query) Panel {
 
 func guestSteal() Panel {
 	p := answer("CPU: kept from it",
-		"Part of the CPU time it asked for that others had; in all: its own quota and its own threads too. Coloured by VirtGuestCPUStealHigh. Ask beside it who it was.", 5,
+		"Part of the CPU time it asked for that others had; in all: its own quota and its own threads too. Coloured by VirtGuestCPUStealHigh. Ask beside it who it was.", 4,
 		Query{Expr: still("max", "virt:guest_cpu_contended:ratio_rate5m{"+ofGuest+"}"), Legend: "by others"},
 		Query{Expr: still("max", "virt:guest_cpu_steal:ratio_rate5m{"+ofGuest+"}"), Legend: "in all"})
 	p.Unit, p.Decimals, p.NoValue, p.Steps = "percentunit", 1, "idle, or not measured", stepsOf("VirtGuestCPUStealHigh")
@@ -125,19 +125,22 @@ func guestKills() Panel {
 	}
 }
 
-// firing is the panel of the alerts that fire for what is selected, pages first.
+// firing is the panel of the alerts that fire for what is selected, pages first: as many
+// as there is room for, below each other. Only names are shown, so that none fires is a
+// name too.
 func firing(matchers string, width int) Panel {
-	expr := fmt.Sprintf("sort_desc(max by (alertname) (\n"+
+	expr := fmt.Sprintf("topk(4, max by (alert) (label_replace(\n"+
 		"  ALERTS{%[1]s,%[2]s,severity=\"critical\"} * 3\n"+
 		"  or ALERTS{%[1]s,%[2]s,severity=\"warning\"} * 2\n"+
-		"  or ALERTS{%[1]s,%[2]s,severity=\"info\"} * 1\n))", alerting, matchers)
+		"  or ALERTS{%[1]s,%[2]s,severity=\"info\"} * 1,\n"+
+		"  \"alert\", \"$1\", \"alertname\", \"Virt(?:Guest|Filesystem)?(.+)\"\n)))\n"+
+		"or on () label_replace(vector(0), \"alert\", \"none\", \"\", \"\")", alerting, matchers)
 	return Panel{
-		Title: "Firing alerts", Width: width, Draw: Stat{Names: true, Fill: true, NameSize: 12, Size: 14},
-		Description: "Alerts that fire now, in the colour of their severity. The runbook says what to do about each.",
-		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{alertname}}"}},
-		Decimals:    Auto, NoValue: "none", Steps: severitySteps(),
-		Links:      []Link{{"Runbook", runbookURL}},
-		MayBeEmpty: "nothing fires where all is well",
+		Title: "Firing alerts", Width: width, Draw: Stat{Names: true, Fill: true, Across: true, Size: 14},
+		Description: "Alerts that fire now, in the colour of their severity, pages first, four at most. The runbook says what to do about each.",
+		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{alert}}"}},
+		Decimals:    Auto, Steps: severitySteps(),
+		Links: []Link{{"Runbook", runbookURL}},
 	}
 }
 
@@ -159,7 +162,7 @@ func guestIdentity() Panel {
 			{Name: "kind", Width: 90},
 			{Name: "runtime", Width: 90},
 			{Name: "guest", Width: 220},
-			{Name: "accelerator", Width: 100},
+			{Name: "accelerator", Width: 125},
 		},
 	}
 }

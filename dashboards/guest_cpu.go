@@ -39,7 +39,7 @@ func guestStealBy() Panel {
 		Queries:     []Query{{Expr: byCause("virt:guest_cpu_steal_by:ratio_rate5m"), Legend: "{{cause}} {{culprit}}"}},
 		Unit:        "percentunit", Decimals: Auto, Min: of(0),
 		Fields: namelessColors(),
-		Links:  []Link{{"Noisy neighbours", "/d/virt-neighbours?${datasource:queryparam}&${__url_time_range}"}},
+		Links:  []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}&${guest:queryparam}"}},
 	}
 }
 
@@ -50,7 +50,7 @@ func guestCoverage() Panel {
 		Title: "CPU: how it is known", Width: 3, Draw: Stat{Fill: true, Across: true},
 		Description: "Measured: who ran meanwhile was seen. Estimated: who used more than its share. The number is the part of its CPU time whose waits could be seen: below half, look at steal as at a lower bound.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{method}}"}},
-		Unit:        "percentunit", Decimals: 0, NoValue: "idle, or not split", Steps: []Step{{0, warning}, {0.5, calm}},
+		Unit:        "percentunit", Decimals: 0, NoValue: "idle, or not split", Steps: []Step{{Color: calm}, {0, warning}, {0.5, calm}},
 		MayBeEmpty: "there is no coverage of a guest that is idle",
 	}
 }

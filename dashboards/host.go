@@ -30,8 +30,10 @@ func hostIdentity() Panel {
 	return Panel{
 		Title: "What it is", Width: 5, Draw: Stat{Names: true},
 		Description: "What the exporter runs on. A vm has a hypervisor below it, which may keep it from its CPUs: see its own steal.",
-		Queries:     []Query{{Expr: "max by (role, hypervisor, product) (virt_node_info{" + ofHost + "})", Legend: "{{role}} {{hypervisor}} {{product}}", Instant: true}},
-		NoValue:     "NOT SEEN",
+		Queries: []Query{{
+			Expr:   "max by (role, hypervisor, product) (virt_node_info{" + ofHost + "})\nor on () label_replace(vector(0), \"role\", \"NOT SEEN\", \"\", \"\")",
+			Legend: "{{role}} {{hypervisor}} {{product}}", Instant: true,
+		}},
 	}
 }
 

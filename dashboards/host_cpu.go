@@ -20,7 +20,7 @@ func hostCPUUse() Panel {
 			{Name: "other guests", Color: grey},
 			{Name: "the whole machine", Color: blue, Stack: "none", Dashed: true},
 			{Name: "CPUs that there are", Color: vermillion, Stack: "none", Dashed: true},
-			{Pattern: "/.*/", Links: []Link{guestLink(false)}},
+			{Pattern: "/^(?!other guests$|the whole machine$|CPUs that there are$)/", Links: []Link{guestLink(false)}},
 		},
 	}
 }
@@ -105,8 +105,8 @@ func hostPairColumns() []Field {
 	return []Field{
 		{Name: "guest", Title: "Who waits", Links: []Link{guestLink(true)}},
 		{Name: "culprit", Title: "For whom"},
-		{Name: "cause", Title: "Cause", Width: 90},
-		{Name: "method", Title: "How it is known", Width: 120},
+		{Name: "cause", Title: "Cause", Width: 100},
+		{Name: "method", Title: "How it is known", Width: 150},
 		{Name: "instance", Hidden: true},
 		{Name: "kind", Hidden: true},
 		{Name: "runtime", Hidden: true},

@@ -57,6 +57,39 @@ func TestLettersHaveNoColourOfTheBackground(t *testing.T) {
 	}
 }
 
+// Where of several values there is one only, Grafana leaves its name out unless it is
+// asked for: 5 is then 5 of what?
+func TestSingleValuesHaveTheirNames(t *testing.T) {
+	one := []Query{{Expr: "up", Legend: "{{instance}} {{job}}"}}
+	for name, tc := range map[string]struct {
+		panel      Panel
+		mode, bars any
+	}{
+		"a value by a label":     {panel: Panel{Draw: Stat{}, Queries: one}, mode: "value_and_name"},
+		"two queries":            {panel: Panel{Draw: Stat{}, Queries: []Query{{Expr: "a", Legend: "a"}, {Expr: "b", Legend: "b"}}}, mode: "value_and_name"},
+		"a value that is alone":  {panel: Panel{Draw: Stat{}, Queries: []Query{{Expr: "a", Legend: "a"}}}, mode: "auto"},
+		"names instead":          {panel: Panel{Draw: Stat{Names: true}, Queries: one}, mode: "name"},
+		"bars that may be alone": {panel: Panel{Draw: Bars{}, Queries: one}, bars: "${__field.labels.instance} ${__field.labels.job}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := tc.panel.grafana()
+			if mode, bars := g.Options["textMode"], g.FieldConfig.Defaults["displayName"]; mode != tc.mode || bars != tc.bars {
+				t.Errorf("text mode %v, display name %v, want %v and %v", mode, bars, tc.mode, tc.bars)
+			}
+		})
+	}
+}
+
+// A name of a fixed size that is too long pushes its value over the line below.
+func TestNamesOnTheWallShrink(t *testing.T) {
+	d := wall()
+	for _, p := range d.Panels() {
+		if stat, ok := p.Draw.(Stat); !ok || stat.NameSize != 0 {
+			t.Errorf("%q has names of a fixed size", p.Title)
+		}
+	}
+}
+
 func hasCalm(steps []Step, words []Word) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Color == calm }) ||
 		slices.ContainsFunc(words, func(w Word) bool { return w.Color == calm })
@@ -75,8 +108,8 @@ func TestCellsOfTables(t *testing.T) {
 	}
 	want := []grafanaOverride{
 		{grafanaMatcher{"byRegexp", "/.*/"}, []grafanaProperty{{"noValue", "–"}}},
-		{grafanaMatcher{"byName", "guest"}, []grafanaProperty{{"unit", "string"}}},
-		{grafanaMatcher{"byName", "tenant"}, []grafanaProperty{{"unit", "string"}}},
+		{grafanaMatcher{"byName", "guest"}, []grafanaProperty{{"custom.filterable", true}, {"unit", "string"}}},
+		{grafanaMatcher{"byName", "tenant"}, []grafanaProperty{{"custom.filterable", true}, {"unit", "string"}}},
 		{grafanaMatcher{"byName", "guest"}, []grafanaProperty{{"displayName", "Guest"}}},
 	}
 	if diff := cmp.Diff(want, g.FieldConfig.Overrides); diff != "" {

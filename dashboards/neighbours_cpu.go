@@ -64,7 +64,7 @@ func victimMethod() Panel {
 		Title: "How it is known", Width: 3, Draw: Stat{Across: true, Size: 16, NameSize: 16},
 		Description: "measured: the kernel saw who ran while the victim waited. estimated: culprits are those that used more than their share meanwhile. seen: the part of its CPU time whose waits could be seen.",
 		Queries: []Query{
-			{Expr: "count by (method) (group by (instance, guest, method) (virt:guest_cpu_steal_by:ratio_rate5m{" + ofVictim + "}))", Legend: "{{method}}", Instant: true},
+			{Expr: "group by (method) (virt:guest_cpu_steal_by:ratio_rate5m{" + ofVictim + "})", Legend: "{{method}}", Instant: true},
 			{Expr: "min(virt_guest_cpu_steal_coverage_ratio{" + ofVictim + "})", Legend: "seen", Instant: true},
 		},
 		Unit: "none", Decimals: 0, NoValue: "–", MayBeEmpty: noVictim,

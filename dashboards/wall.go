@@ -7,10 +7,11 @@ import "fmt"
 const wallHeight = 27
 
 // Letters that are read from five metres on a screen of 55 inches: 40 pixels are
-// 25 mm there, and what says the state is larger.
+// 25 mm there, and what says the state is larger. Names have no fixed size: Grafana
+// gives them up to 0.7 of their values', 30 pixels, and less to long ones, which would
+// otherwise push the value below the line and over the next one.
 const (
-	wallName  = 32
-	wallValue = 40
+	wallValue = 43
 	wallState = 96
 )
 
@@ -78,7 +79,7 @@ func wallAlerts() Panel {
 		`  or ALERTS{` + alerting + `,severity="warning"} * 2,` + "\n" +
 		`  "alert", "$1", "alertname", "Virt(?:Guest|Filesystem)?(.+)"` + "\n)))"
 	return Panel{
-		Title: "Firing alerts", Width: 17, Draw: Stat{Across: true, Fill: true, NameSize: wallName, Size: wallName},
+		Title: "Firing alerts", Width: 17, Draw: Stat{Across: true, Fill: true, Size: wallValue},
 		Description: "Alerts that fire, pages first, four at most; the Fleet dashboard has all. The runbook says what to do about each.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}}  {{alert}}  {{instance}}"}},
 		Decimals:    Auto, NoValue: "none", Steps: severitySteps(), Words: severityWords(),
@@ -92,7 +93,7 @@ func wallAlerts() Panel {
 func wallNeighbours() Panel {
 	expr := "topk(4, max by (instance, guest, culprit, resource) (virt:guest_culprit:by_threshold >= 0.5))"
 	return Panel{
-		Title: "Noisy neighbours: victim ← culprit", Width: 15, Draw: Stat{Across: true, NameSize: wallName, Size: wallValue},
+		Title: "Noisy neighbours: victim ← culprit", Width: 15, Draw: Stat{Across: true, Size: wallValue},
 		Description: "Who makes whom wait, and for what, in parts of what the alert bears: ×1 is where VirtNoisyNeighbour begins. Ask the Noisy neighbours dashboard for the evidence.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}} ← {{culprit}} ({{resource}})"}},
 		Unit:        "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: wallSteps(3),
@@ -119,7 +120,7 @@ func wallHosts() Panel {
 // wallHurt is a panel of the guests that wait most for something.
 func wallHurt(title, resource, description string) Panel {
 	return Panel{
-		Title: title, Description: description, Width: 6, Draw: Stat{Across: true, NameSize: wallName, Size: wallValue},
+		Title: title, Description: description, Width: 6, Draw: Stat{Across: true, Size: wallValue},
 		Queries: []Query{{
 			Expr:    fmt.Sprintf(`topk(4, max by (instance, kind, runtime, guest) (virt:guest_hurt:ratio{resource="%s"}))`, resource),
 			Instant: true, Legend: "{{guest}}",
@@ -133,11 +134,11 @@ func wallHurt(title, resource, description string) Panel {
 // wallFilesystems shows what passing a directory through costs.
 func wallFilesystems() Panel {
 	return Panel{
-		Title: "File systems", Width: 6, Draw: Stat{Across: true, NameSize: wallName, Size: wallValue},
-		Description: "Directories that are passed through and slow, in parts of what the alert bears: ×1 is where VirtFilesystemPassthroughOverheadHigh begins, of the ratio and of the added time.",
+		Title: "File systems", Width: 6, Draw: Stat{Across: true, Size: wallValue},
+		Description: "Directories that are passed through and slow, each by its worst operation, in parts of what the alert bears: ×1 is where VirtFilesystemPassthroughOverheadHigh begins, of the ratio and of the added time.",
 		Queries: []Query{{
-			Expr:    "topk(4, max by (instance, guest, mountpoint, op) (virt_fs:overhead_by_threshold:median10m >= 0.1))",
-			Instant: true, Legend: "{{guest}} {{mountpoint}} {{op}}",
+			Expr:    "topk(4, max by (instance, guest, mountpoint) (virt_fs:overhead_by_threshold:median10m >= 0.1))",
+			Instant: true, Legend: "{{guest}} {{mountpoint}} {{instance}}",
 		}},
 		Unit: "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: wallSteps(4),
 		Links:      []Link{{"File systems", "/d/virt-filesystems?${datasource:queryparam}&${__url_time_range}"}},

@@ -61,7 +61,7 @@ func resourceColors() []Field {
 
 // severityColumn is the worst alert in a table, as a word.
 func severityColumn() Field {
-	return Field{Name: "Worst alert", Words: severityWords(), Steps: severitySteps(), Cell: "color-background", Width: 100}
+	return Field{Name: "Worst alert", Words: severityWords(), Steps: severitySteps(), Cell: "color-background", Width: 120}
 }
 
 // guestColumns are the labels of guestRow as columns of a table.
@@ -70,7 +70,7 @@ func guestColumns() []Field {
 		{Name: "guest", Title: "Guest", Links: []Link{guestLink(true)}},
 		{Name: "instance", Title: "Host", Links: []Link{hostLink(true)}},
 		{Name: "vm_host", Title: "Remote host"},
-		{Name: "kind", Title: "Kind", Width: 90},
-		{Name: "runtime", Title: "Runtime", Width: 100},
+		{Name: "kind", Title: "Kind", Width: 100},
+		{Name: "runtime", Title: "Runtime", Width: 110},
 	}
 }
