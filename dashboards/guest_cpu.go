@@ -43,9 +43,11 @@ func guestStealBy() Panel {
 	}
 }
 
-// guestCoverage says how far the split can be relied on.
+// guestCoverage says how far the split can be relied on. A machine's virtual CPUs are
+// all seen, and it has no coverage.
 func guestCoverage() Panel {
-	expr := fmt.Sprintf("group by (method) (virt_guest_cpu_steal_by_seconds_total{%[1]s})\n* on () group_left () max(virt_guest_cpu_steal_coverage_ratio{%[1]s})", ofGuest)
+	expr := fmt.Sprintf("group by (method) (virt_guest_cpu_steal_by_seconds_total{%[1]s})\n* on () group_left () (max(virt_guest_cpu_steal_coverage_ratio{%[1]s})\n"+
+		"or on () group(virt_guest_cpu_steal_by_seconds_total{kind=\"vm\", %[1]s}))", ofGuest)
 	return Panel{
 		Title: "CPU: how it is known", Width: 3, Draw: Stat{Fill: true, Across: true},
 		Description: "Measured: who ran meanwhile was seen. Estimated: who used more than its share. The number is the part of its CPU time whose waits could be seen: below half, look at steal as at a lower bound.",
