@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/virt-exporter/virt_exporter/collector/kernel"
@@ -28,6 +27,7 @@ const (
 // only now and then.
 type namespaces struct {
 	procFS, homeDir string
+	within          kernel.CgroupNamespace // of this process
 	files           *kernel.Files
 	path, link      []byte
 	denied          bool // most processes do not let us see where they are
@@ -55,7 +55,7 @@ type namespace struct {
 
 func newNamespaces(procFS, homeDir string) namespaces {
 	return namespaces{
-		procFS: procFS, homeDir: homeDir, files: kernel.NewFiles(0),
+		procFS: procFS, homeDir: homeDir, within: kernel.FindCgroupNamespace(), files: kernel.NewFiles(0),
 		link: make([]byte, 64), byID: make(map[uint64]*namespace), residents: make(map[int32]resident),
 	}
 }
@@ -142,25 +142,7 @@ func (s *namespaces) cgroupsOf(pid int32) []string {
 	if kernel.ParseProcCgroup(b, &c) != nil {
 		return nil
 	}
-	var paths []string
-	for _, p := range [][]byte{c.Unified, c.CPU, c.Memory} {
-		if p := fromRoot(string(p)); p != "" && !slices.Contains(paths, p) {
-			paths = append(paths, p)
-		}
-	}
-	return paths
-}
-
-// fromRoot makes a path from the root of what stands there for a reader in a
-// cgroup namespace of its own: as far up as the root, and then down.
-func fromRoot(path string) string {
-	for strings.HasPrefix(path, "/../") {
-		path = path[len("/.."):]
-	}
-	if path == "/" || path == "/.." {
-		return ""
-	}
-	return path
+	return s.within.Paths(c)
 }
 
 // readMounts reads what is mounted, by a process whose root is that of the

@@ -124,24 +124,10 @@ func (s *Source) cgroupOf(p *process) string {
 	if kernel.ParseProcCgroup(b, &c) != nil {
 		return ""
 	}
-	for _, path := range [][]byte{c.Unified, c.CPU, c.Memory} {
-		if path := fromRoot(string(path)); path != "" {
-			return path
-		}
+	if paths := s.cgroups.Paths(c); len(paths) > 0 {
+		return paths[0]
 	}
 	return ""
-}
-
-// fromRoot makes a path from the root of what stands there for a reader in a
-// cgroup namespace of its own: as far up as the root, and then down.
-func fromRoot(path string) string {
-	for strings.HasPrefix(path, "/../") {
-		path = path[len("/.."):]
-	}
-	if path == "/" || path == "/.." {
-		return ""
-	}
-	return path
 }
 
 // ownCgroup returns the part of a cgroup's path that is the directory of a

@@ -38,7 +38,8 @@ type Source struct {
 
 	processes  map[int32]*process
 	threads    map[int32]*thread
-	machines   []*machine // the oldest first
+	machines   []*machine             // the oldest first
+	cgroups    kernel.CgroupNamespace // of this process
 	names      map[model.Name]*machine
 	orphans    map[*process]struct{} // helpers whose machine is not known yet
 	sockets    map[socketAt]*machine // of passthrough daemons
@@ -89,6 +90,7 @@ func New(opts Options) (*Source, error) {
 		files:     kernel.NewFiles(opts.OpenFiles),
 		args:      newArguments(opts.ProcFS),
 		resolver:  identity.NewResolver(opts.RootFS),
+		cgroups:   kernel.FindCgroupNamespace(),
 		processes: make(map[int32]*process),
 		threads:   make(map[int32]*thread),
 		names:     make(map[model.Name]*machine),
