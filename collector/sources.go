@@ -46,7 +46,7 @@ func openers() []opener {
 		}},
 		{"fsprobe", func(c Config) (source.Source, error) {
 			return fsprobe.New(fsprobe.Options{
-				ProcFS: c.ProcFS, Interval: c.FSProbe.Interval, Timeout: c.FSProbe.Timeout, References: c.FSProbe.References,
+				ProcFS: c.ProcFS, RootFS: c.RootFS, Interval: c.FSProbe.Interval, Timeout: c.FSProbe.Timeout, References: c.FSProbe.References,
 				Mounts: c.FSProbe.Mounts, Exclude: c.FSProbe.Exclude, ReadFiles: c.FSProbe.ReadFiles,
 				WriteDirs: c.FSProbe.WriteDirs, MaxMounts: c.FSProbe.MaxMounts,
 			})

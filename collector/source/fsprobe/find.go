@@ -26,6 +26,7 @@ type found struct {
 // finderOptions say where to look for mounts.
 type finderOptions struct {
 	procFS  string
+	rootFS  string         // where the host's root is mounted; another than / says that the exporter is in a container of it
 	exclude *regexp.Regexp // mountpoints to leave out, unless they are named; nil for none
 	named   []Named
 
@@ -59,12 +60,12 @@ type place struct {
 }
 
 // newFinder returns a finder. This machine's mounts are those of the exporter
-// itself, or, where procFS is another than /proc, and so the host's in a
-// container, those of process 1.
+// itself, or, where its procfs or its root are elsewhere, and so the exporter in a
+// container of it, those of process 1.
 func newFinder(opts finderOptions) *finder {
 	opts.procFS = path.Clean(opts.procFS)
 	f := &finder{finderOptions: opts, homeDir: opts.procFS + "/self"}
-	if opts.procFS != "/proc" {
+	if opts.procFS != "/proc" || path.Clean("/"+opts.rootFS) != "/" {
 		f.homeDir = opts.procFS + "/1"
 		f.homeRoot = f.homeDir + "/root"
 	}
@@ -151,6 +152,12 @@ func expiring(mounts []kernel.Mount) map[uint64]bool {
 		}
 	}
 	return points
+}
+
+// here returns this machine's mounts that can be reached.
+func (f *finder) here() ([]kernel.Mount, error) {
+	mounts, err := f.info.read(f.homeDir, maxHomeInfo, nil)
+	return reachable(mounts), err
 }
 
 // own returns the mounts that the exporter's own process can reach, for choosing

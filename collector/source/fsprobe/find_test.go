@@ -111,6 +111,20 @@ func TestFindOnThisMachine(t *testing.T) {
 	}
 }
 
+// In a container with the host's processes, /proc is the host's as much as elsewhere:
+// that the host's root is mounted somewhere says that the exporter is not at home.
+func TestFindInAContainerOfThisMachine(t *testing.T) {
+	for rootFS, want := range map[string]string{"": "", "/": "", "//": "", "/host": "/proc/1/root", "/host/": "/proc/1/root"} {
+		f := newFinder(finderOptions{procFS: "/proc", rootFS: rootFS})
+		if f.homeRoot != want {
+			t.Errorf("with the host's root at %q mounts are reached through %q, not %q", rootFS, f.homeRoot, want)
+		}
+		if here, err := f.here(); err != nil || len(here) == 0 {
+			t.Errorf("with the host's root at %q: %d mounts, %v", rootFS, len(here), err)
+		}
+	}
+}
+
 func TestFindFailsWithoutMountsOfThisMachine(t *testing.T) {
 	p := newProcTree(t)
 	if _, err := newFinder(finderOptions{procFS: p.dir}).find(0); err == nil || !strings.Contains(err.Error(), "/1/mountinfo") {

@@ -27,6 +27,9 @@ func (s *namespaces) walk(now time.Duration) {
 	s.gen++
 	home, err := s.of(s.homeDir)
 	s.denied = err != nil && kernel.Denied(err)
+	if s.denied && s.homeDir == s.procFS+"/1" {
+		home = s.ofKernel()
+	}
 	if home == 0 {
 		return
 	}
@@ -95,6 +98,17 @@ func (s *namespaces) of(procDir string) (uint64, error) {
 	}
 	id, _ := strconv.ParseUint(string(bytes.TrimSuffix(number, []byte("]"))), 10, 64)
 	return id, nil
+}
+
+// ofKernel returns the mount namespace of the kernel's own threads, which is that of
+// process 1, 0 if they cannot be seen. Process 1 may be closed even to root.
+func (s *namespaces) ofKernel() uint64 {
+	b, err := s.files.ReadTaskOnce(s.procFS, 2, "comm")
+	if err != nil || string(bytes.TrimSpace(b)) != "kthreadd" {
+		return 0
+	}
+	home, _ := s.of(s.procFS + "/2")
+	return home
 }
 
 // saw notes a process of a namespace: the oldest few, as far as numbers tell.

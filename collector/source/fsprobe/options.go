@@ -13,6 +13,7 @@ import (
 // Options say what is probed and how often.
 type Options struct {
 	ProcFS string // where procfs is mounted
+	RootFS string // where the host's root is mounted; another than / says that the exporter is in a container of it
 
 	Interval time.Duration // from one cycle of a mount to the next; 0 means DefaultInterval
 	Timeout  time.Duration // after which an operation that is not answered has its helper killed; 0 means DefaultTimeout

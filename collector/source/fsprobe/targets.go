@@ -21,7 +21,7 @@ func (s *Source) newFinder() (*finder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is excluded: %w", err)
 	}
-	opts := finderOptions{procFS: s.opts.ProcFS, exclude: expr, guestOf: s.guestOf}
+	opts := finderOptions{procFS: s.opts.ProcFS, rootFS: s.opts.RootFS, exclude: expr, guestOf: s.guestOf}
 	for _, name := range s.opts.Mounts {
 		n, err := ParseNamed(name)
 		if err != nil {
@@ -52,16 +52,16 @@ func (s *Source) nameHolders() {
 	if len(files) == 0 || !s.surrounded && time.Since(s.began) < firstWithin {
 		return // what is given to machines is told in a moment
 	}
-	own, err := s.finder.own()
+	here, err := s.finder.here()
 	if err != nil {
 		return // so will be the mounts
 	}
 	s.finder.named = slices.Clone(s.named)
 	for _, file := range files {
-		m, _, ok := lookUp(own, file)
+		m, _, ok := lookUp(here, file)
 		elsewhere := slices.ContainsFunc(s.around.Shared, func(dir string) bool { return below(file, dir) }) ||
 			slices.ContainsFunc(s.named, func(n Named) bool {
-				on, _, _ := lookUp(own, n.Path)
+				on, _, _ := lookUp(here, n.Path)
 				return n.Runtime == "" && below(file, n.Path) && on.ID == m.ID
 			})
 		if _, listed := s.finder.classify(&m); ok && !listed && !elsewhere {
