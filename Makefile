@@ -87,6 +87,11 @@ dashboards:
 mixin:
 	$(GO) run ./.ci/mixin build/mixin
 
+# Writes the rules as objects of the Prometheus operator, for deploy/kubernetes.
+.PHONY: rules
+rules:
+	$(GO) run ./.ci/mixin -operator deploy/kubernetes/operator/prometheusrule.yaml
+
 # Compiles the programs in collector/source/bpf anew, with clang-14: the objects and
 # the Go that loads them are committed, so that nothing else needs clang.
 .PHONY: bpf

@@ -19,6 +19,15 @@ else
 	notes+=(-note "promtool of the engine's release: it could not be built")
 fi
 
+# What the API of Kubernetes and of the Prometheus operator take is in their modules,
+# which the project itself does without.
+manifests=
+if (cd .ci/manifests && "$GO" vet ./...); then
+	manifests=1
+else
+	notes+=(-note "deploy/kubernetes: the modules of its API could not be had")
+fi
+
 # The race detector is the only thing that needs a C compiler.
 race=(-race)
 if [ "$("$GO" env CGO_ENABLED)" != 1 ] || ! command -v "$("$GO" env CC)" >/dev/null; then
@@ -60,6 +69,8 @@ echo "== go test"
 	failed=0
 	"$GO" test -json "${race[@]}" -p "$jobs" -parallel "$beside" -timeout 10m $waits $unit ./.ci/testsummary ./.ci/mixin || failed=1
 	"$GO" test -json "${race[@]}" -count 1 -timeout 10m ./collector/source/bpf || failed=1
+	# They run a pod, and load a CPU.
+	[ -z "$manifests" ] || (cd .ci/manifests && "$GO" test -json -count 1 -timeout 10m ./...) || failed=1
 	if [ -n "$live" ]; then
 		"$GO" test -json -p 1 -parallel "$everywhere" -count 1 -timeout 45m $live || failed=1
 	fi

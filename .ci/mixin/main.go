@@ -1,6 +1,8 @@
 // Command mixin writes the rules and the dashboards as tools expect them that vendor
 // what others call a mixin: prometheus_alerts.yaml, prometheus_rules.yaml and the
 // directory dashboards_out. It needs no jsonnet.
+//
+// With -operator it writes the rules as objects of the Prometheus operator instead.
 package main
 
 import (
@@ -19,11 +21,17 @@ import (
 const head = "# Made of the rule files of virt_exporter. Change those, not this one.\n"
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: mixin DIRECTORY")
+	var err error
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "-operator":
+		err = writeOperator(os.Args[2], alerts.Rules())
+	case len(os.Args) == 2:
+		err = write(os.Args[1], alerts.Rules(), dashboards.Files())
+	default:
+		fmt.Fprintln(os.Stderr, "usage: mixin DIRECTORY | mixin -operator FILE")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1], alerts.Rules(), dashboards.Files()); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mixin:", err)
 		os.Exit(1)
 	}
@@ -60,6 +68,18 @@ type ruleFile struct {
 	Groups []yaml.Node `yaml:"groups"`
 }
 
+func readRules(rules fs.FS, name string) (ruleFile, error) {
+	var file ruleFile
+	b, err := fs.ReadFile(rules, name)
+	if err != nil {
+		return file, fmt.Errorf("reading rule file %s: %w", name, err)
+	}
+	if err := yaml.Unmarshal(b, &file); err != nil {
+		return file, fmt.Errorf("reading rule file %s: %w", name, err)
+	}
+	return file, nil
+}
+
 // writeRules puts groups that have alerts into one file and the others into another.
 func writeRules(dir string, rules fs.FS) error {
 	var alerting, recording ruleFile
@@ -68,13 +88,9 @@ func writeRules(dir string, rules fs.FS) error {
 		return fmt.Errorf("listing rule files: %w", err)
 	}
 	for _, name := range names {
-		b, err := fs.ReadFile(rules, name)
+		file, err := readRules(rules, name)
 		if err != nil {
-			return fmt.Errorf("reading rule file %s: %w", name, err)
-		}
-		var file ruleFile
-		if err := yaml.Unmarshal(b, &file); err != nil {
-			return fmt.Errorf("reading rule file %s: %w", name, err)
+			return err
 		}
 		for _, g := range file.Groups {
 			alerts, err := hasAlerts(&g)
