@@ -131,7 +131,7 @@ func TestNoWarningMutesAPage(t *testing.T) {
 
 func TestLinesForAlertmanagerMuteWhatTheyShould(t *testing.T) {
 	on := func(labels string) map[string]string {
-		all := map[string]string{"job": "virt", "instance": "n1", "vm_host": "", "kind": "", "runtime": "", "guest": ""}
+		all := map[string]string{"job": "virt", "instance": "n1", "vm_host": "", "kind": "", "runtime": "", "guest": "", "feature": ""}
 		for _, l := range strings.Fields(labels) {
 			name, value, _ := strings.Cut(l, "=")
 			all[name] = value
@@ -156,7 +156,19 @@ func TestLinesForAlertmanagerMuteWhatTheyShould(t *testing.T) {
 		{"alertname=VirtSourceFailing severity=warning source=cgroup", blind + "steal", true},
 		{"alertname=VirtSourceFailing severity=warning source=cgroup", blind + "limit", false},
 		{"alertname=VirtSourceFailing severity=warning source=fsprobe", blind + "steal", false},
+		{"alertname=VirtSourceFailing severity=warning source=cgroup", blind + "feature feature=cgroups", true},
+		{"alertname=VirtSourceFailing severity=warning source=cgroup", blind + "feature feature=processes", false},
+		{"alertname=VirtSourceFailing severity=warning source=cgroup", blind + "steal vm_host=esx7", false},
+		{"alertname=VirtSourceFailing severity=warning source=vmm", blind + "steal", true},
+		{"alertname=VirtSourceFailing severity=warning source=vmm", blind + "feature feature=vcpu_threads", true},
+		{"alertname=VirtSourceFailing severity=warning source=vmm", blind + "feature feature=cgroups", false},
+		{"alertname=VirtSourceFailing severity=warning source=libvirt", blind + "steal vm_host=esx7", true},
+		{"alertname=VirtSourceFailing severity=warning source=libvirt", blind + "feature feature=cgroups", false},
 		{"alertname=VirtExporterDown severity=critical", blind + "steal", true},
+		{"alertname=VirtExporterDown severity=critical instance=127.0.0.1:9971", blind + "steal instance=127.0.0.1:9971", false},
+		{"alertname=VirtExporterDown severity=critical instance=localhost:9971", blind + "steal instance=localhost:9971", false},
+		{"alertname=VirtExporterDown severity=critical instance=[::1]:9971", blind + "steal instance=[::1]:9971", false},
+		{"alertname=VirtExporterDown severity=critical instance=host127.1:9971", blind + "steal instance=host127.1:9971", true},
 		{"alertname=VirtExporterDown severity=critical", "alertname=VirtExporterDown severity=warning", false},
 		{"alertname=VirtExporterDown severity=critical", "alertname=VirtWatchdog severity=info job= instance=", false},
 	} {

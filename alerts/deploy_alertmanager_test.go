@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -141,12 +142,14 @@ func TestDeployAlertmanagerCommands(t *testing.T) {
 	findAmtool(t)
 	const document = "deploy/alertmanager/README.md"
 	commands, err := readme.Commands("../"+document, "run by: "+t.Name())
-	if err != nil || len(commands) != 2 {
+	if err != nil || len(commands) != 3 {
 		t.Fatalf("%q, %v", commands, err)
 	}
+	dir := filepath.Join(t.TempDir(), "alertmanager")
+	commands = slices.Insert(commands, 1, commands[0]) // as who has a file already
 	var last []byte
 	for _, command := range commands {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(command, "/etc/alertmanager", dir))
 		cmd.Dir = ".."
 		if last, err = cmd.Output(); err != nil {
 			t.Errorf("%s: %v\n%s", command, err, last)
@@ -154,6 +157,9 @@ func TestDeployAlertmanagerCommands(t *testing.T) {
 	}
 	if strings.TrimSpace(string(last)) != "page" {
 		t.Errorf("the receiver is %s", last)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "alertmanager.yml.~1~")); err != nil {
+		t.Errorf("what was there is not kept: %v", err)
 	}
 }
 
