@@ -33,6 +33,11 @@ wanted=(
 	"/usr/lib/$(uname -m)-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so" libvirt-daemon-driver-qemu
 	virsh libvirt-clients
 	fio fio
+	curl curl
+	xz xz-utils # for the kernel's modules
+	socat socat
+	/lib/systemd/systemd systemd
+	/usr/bin/python3 python3 # for cloud-init
 	clang-14 clang-14
 	llvm-strip-14 llvm-14
 )
@@ -51,6 +56,8 @@ modules_wanted=(
 	irqbypass rng-core ccp kvm kvm-amd
 	fuse virtiofs netfs fscache 9pnet 9pnet_virtio 9p
 	crc16 crc32c_generic libcrc32c mbcache jbd2 ext4
+	overlay
+	vsock vsock_loopback vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport vhost_iotlb vhost vhost_vsock
 )
 # Says of what the files there were made: they are made anew when that changes.
 kernel_made=/var/cache/virt_exporter/made
@@ -85,16 +92,41 @@ unpack_kernel() { # errexit is off where its caller is part of a condition
 	rm -rf "$kernel_made" "$modules" && cp -r "$dir/modules" "$modules" &&
 		cp "$dir"/tree/boot/vmlinuz-* "$kernel" && echo "$kernel_wanted" >"$kernel_made"
 }
+# cloud-init with what it needs, unpacked and not installed: installed, it would set up
+# this machine at its next boot.
+cloud_init=/var/cache/virt_exporter/cloud-init
+have_cloud_init() { [ -e "$cloud_init/usr/bin/cloud-init" ]; }
+get_cloud_init() {
+	local dir
+	mkdir -p "$(dirname "$cloud_init")" || return 1
+	dir=$(mktemp -d)
+	chmod 755 "$dir"
+	unpack_cloud_init "$dir"
+	local result=$?
+	rm -rf "$dir"
+	return $result
+}
+unpack_cloud_init() { # errexit is off where its caller is part of a condition
+	local dir=$1 packages deb part
+	packages=$(apt-get install -s -qq --no-install-recommends cloud-init | awk '/^Inst/ && $2 != "cloud-init" {print $2}')
+	# shellcheck disable=SC2086 # one word for each package
+	(cd "$dir" && apt-get download -q cloud-init $packages) || return 1
+	for deb in "$dir"/*.deb; do dpkg -x "$deb" "$dir/tree" || return 1; done
+	for part in bin sbin lib; do # links to those below usr where the tree is laid over
+		[ ! -d "$dir/tree/$part" ] || { mkdir -p "$dir/tree/usr/$part" && cp -a "$dir/tree/$part/." "$dir/tree/usr/$part/" && rm -r "${dir:?}/tree/$part"; } || return 1
+	done
+	chmod 755 "$dir/tree"
+	rm -rf "$cloud_init" && cp -a "$dir/tree" "$cloud_init"
+}
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
 	command -v "${wanted[i]}" >/dev/null || [ -e "${wanted[i]}" ] || missing+=("${wanted[i + 1]}")
 done
-if [ ${#missing[@]} = 0 ] && have_kernel; then
+if [ ${#missing[@]} = 0 ] && have_kernel && have_cloud_init; then
 	echo "== all components are there"
 	exit 0
 fi
 apt-get update -q -o DPkg::Lock::Timeout=120 || echo "== apt-get update failed: going on with the lists that are there"
-have_kernel || get_kernel || echo "== no kernel can be had for the virtual machines"
 packages=()
 for package in "${missing[@]}"; do
 	if apt-cache show "$package" >/dev/null 2>&1; then
@@ -117,10 +149,13 @@ install() {
 		-o DPkg::Lock::Timeout=120 "$@"
 }
 
-[ ${#packages[@]} != 0 ] || exit 0
-echo "== installing ${packages[*]}"
-if ! install "${packages[@]}"; then
-	for package in "${packages[@]}"; do
-		install "$package" || echo "== $package cannot be installed here"
-	done
+if [ ${#packages[@]} != 0 ]; then
+	echo "== installing ${packages[*]}"
+	if ! install "${packages[@]}"; then
+		for package in "${packages[@]}"; do
+			install "$package" || echo "== $package cannot be installed here"
+		done
+	fi
 fi
+have_kernel || get_kernel || echo "== no kernel can be had for the virtual machines"
+have_cloud_init || get_cloud_init || echo "== cloud-init cannot be had"
