@@ -1,8 +1,10 @@
 package collector
 
 import (
+	"sync"
 	"syscall"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/source"
 	"github.com/virt-exporter/virt_exporter/collector/source/bpf"
 	"github.com/virt-exporter/virt_exporter/collector/source/cgroup"
@@ -21,6 +23,8 @@ type opener struct {
 // openers is the list of all sources. Where two know the same container, the one
 // that stands first is believed; for virtual machines see precedence.
 func openers() []opener {
+	// It does not change, and to find it is a walk through all cgroups.
+	within := sync.OnceValue(kernel.FindCgroupNamespace)
 	return []opener{
 		{"node", func(c Config) (source.Source, error) {
 			return node.New(node.Options{
@@ -35,7 +39,7 @@ func openers() []opener {
 		}},
 		{"vmm", func(c Config) (source.Source, error) {
 			return vmm.New(vmm.Options{
-				ProcFS: c.ProcFS, RootFS: c.RootFS, MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() / vmmFiles,
+				ProcFS: c.ProcFS, RootFS: c.RootFS, Within: within(), MaxGuests: c.MaxGuests, OpenFiles: c.openFiles() / vmmFiles,
 			})
 		}},
 		{"libvirt", func(c Config) (source.Source, error) {
@@ -46,13 +50,13 @@ func openers() []opener {
 		}},
 		{"fsprobe", func(c Config) (source.Source, error) {
 			return fsprobe.New(fsprobe.Options{
-				ProcFS: c.ProcFS, RootFS: c.RootFS, Interval: c.FSProbe.Interval, Timeout: c.FSProbe.Timeout, References: c.FSProbe.References,
+				ProcFS: c.ProcFS, RootFS: c.RootFS, Within: within(), Interval: c.FSProbe.Interval, Timeout: c.FSProbe.Timeout, References: c.FSProbe.References,
 				Mounts: c.FSProbe.Mounts, Exclude: c.FSProbe.Exclude, ReadFiles: c.FSProbe.ReadFiles,
 				WriteDirs: c.FSProbe.WriteDirs, MaxMounts: c.FSProbe.MaxMounts,
 			})
 		}},
 		{sourceBPF, func(c Config) (source.Source, error) {
-			return bpf.New(bpf.Options{ProcFS: c.ProcFS, SysFS: c.SysFS, Mode: c.BPF.Mode, Without: c.BPF.Without})
+			return bpf.New(bpf.Options{ProcFS: c.ProcFS, SysFS: c.SysFS, Within: within(), Mode: c.BPF.Mode, Without: c.BPF.Without})
 		}},
 	}
 }

@@ -136,7 +136,7 @@ func TestEachInlineCommandIsRunOrSaysWhyNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if hidden := regexp.MustCompile("(?m)^(~~~|    +(\\$ |sudo |make |docker |systemctl |virt_))").Find(text); hidden != nil {
+		if hidden := regexp.MustCompile(`(?m)^(~~~|    +(\$ |sudo |make |docker |systemctl |virt_))`).Find(text); hidden != nil {
 			t.Errorf("%s: commands stand in blocks of sh, and not behind %q", file, hidden)
 		}
 		blocks := regexp.MustCompile("(?ms)^```.*?^```").ReplaceAll(text, nil)

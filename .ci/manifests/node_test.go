@@ -53,13 +53,14 @@ func startNode(t *testing.T) *node {
 			t.Skipf("needs %s", program)
 		}
 	}
-	root, err := os.MkdirTemp("", "virtnode")
+	removeLeftovers(t)
+	root, err := os.MkdirTemp("", rootPrefix)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { removeTree(t, root) })
 	n := &node{T: t, root: root, exporter: filepath.Join(root, "virt_exporter")}
-	removeCgroups(t)
+	n.removeCgroups()
 	n.build("virt_exporter", "virt_alerter")
 	n.containerd()
 	return n
@@ -112,10 +113,7 @@ state = %[2]q
 	if err := cmd.Start(); err != nil {
 		n.Fatal(err)
 	}
-	n.Cleanup(func() {
-		_ = cmd.Process.Signal(unix.SIGTERM)
-		_ = cmd.Wait() // it was ended: how is no news
-	})
+	n.Cleanup(func() { end(n.T, cmd) })
 	n.await("containerd", func() bool { return exec.Command("ctr", "-a", socket, "version").Run() == nil })
 	file := filepath.Join(n.root, "image.tar")
 	n.writeImage(file)
@@ -273,8 +271,10 @@ func removeTree(t *testing.T, root string) {
 	}
 }
 
-// removeCgroups removes, at the end, the cgroups of pods if there were none before.
-func removeCgroups(t *testing.T) {
+// removeCgroups removes, at the end, the cgroups of pods if there were none before, and
+// notes them for the run after one that is killed.
+func (n *node) removeCgroups() {
+	n.Helper()
 	var ours []string
 	hierarchies, _ := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
 	for _, file := range append(hierarchies, "/sys/fs/cgroup/cgroup.procs") {
@@ -282,7 +282,8 @@ func removeCgroups(t *testing.T) {
 			ours = append(ours, dir)
 		}
 	}
-	t.Cleanup(func() {
+	n.note(ours)
+	n.Cleanup(func() {
 		for _, dir := range ours {
 			removeGroups(dir)
 		}

@@ -110,6 +110,10 @@ func TestContainersAreConfined(t *testing.T) {
 	if spec.AutomountServiceAccountToken == nil || *spec.AutomountServiceAccountToken {
 		t.Error("the pod has a token of the API server, which nobody in it needs")
 	}
+	account := only[*corev1.ServiceAccount](t, "namespace.yaml")
+	if account.Name != spec.ServiceAccountName || account.Namespace != "virt-exporter" || account.AutomountServiceAccountToken == nil || *account.AutomountServiceAccountToken {
+		t.Errorf("the pod's service account %s is not the one without a token: %v", spec.ServiceAccountName, account)
+	}
 	if s := spec.SecurityContext; s == nil || s.SeccompProfile == nil || s.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
 		t.Error("the pod has no seccomp profile")
 	}

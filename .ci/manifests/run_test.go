@@ -3,6 +3,7 @@ package manifests
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -211,31 +212,36 @@ func TestPodOnContainerd(t *testing.T) {
 }
 
 // sameAsRoot compares what can be seen, and what not and why, with what an exporter has
-// that is confined by nothing.
+// that is confined by nothing. Some is known from a later reading on, and on a busy
+// machine by one of the two before the other.
 func (n *node) sameAsRoot(confined, reference string) {
 	n.Helper()
-	n.scrape(confined) // some is known from the second reading on
-	n.scrape(reference)
-	x, y := n.scrape(confined), n.scrape(reference)
+	var differ []string
+	for deadline := time.Now().Add(40 * time.Second); time.Now().Before(deadline); {
+		if differ = differences(n.scrape(confined), n.scrape(reference)); len(differ) == 0 {
+			return
+		}
+	}
+	n.Error(strings.Join(differ, "\n"))
+}
+
+// differences says what a pod sees otherwise than root does, or not at all.
+func differences(pod, root exposition) (differ []string) {
 	for _, family := range []string{"virt_source_available", "virt_feature_available", "virt_bpf_program_loaded"} {
-		want := states(y, family)
+		want := states(root, family)
 		if _, ok := want["oom_log cgroup"]; ok {
 			want["oom_log cgroup"] = "0 not_supported" // no pod may open /dev/kmsg unless it is privileged
 		}
-		if diff := cmp.Diff(want, states(x, family)); diff != "" {
-			n.Errorf("%s (- root, + the pod):\n%s", family, diff)
+		if diff := cmp.Diff(want, states(pod, family)); diff != "" {
+			differ = append(differ, fmt.Sprintf("%s (- root, + the pod):\n%s", family, diff))
 		}
 	}
-	var missing []string
-	for family := range y {
-		if x[family] == nil {
-			missing = append(missing, family)
+	for _, family := range slices.Sorted(maps.Keys(root)) {
+		if pod[family] == nil {
+			differ = append(differ, "the pod has not the family "+family)
 		}
 	}
-	slices.Sort(missing)
-	if len(missing) > 0 {
-		n.Errorf("the pod has not the families %v", missing)
-	}
+	return differ
 }
 
 // states returns a family as text, by its labels.

@@ -16,11 +16,14 @@ import (
 	"github.com/containerd/cgroups/v3"
 
 	"github.com/virt-exporter/virt_exporter/collector/identity"
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 )
 
 // host is where the files of the host are.
 type host struct {
 	procfs, sysfs, rootfs string
+
+	within func() kernel.CgroupNamespace // in which this process is
 }
 
 // cgroups returns the paths from the root of their hierarchy that an argument
@@ -38,6 +41,14 @@ func (h host) cgroups(arg string) ([]string, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the cgroups of process %s: %w", arg, err)
+	}
+	here := kernel.ProcCgroup{Unified: []byte(unified), CPU: []byte(controllers["cpu"]), Memory: []byte(controllers["memory"])}
+	ns := h.within()
+	if !ns.Knows(here) {
+		return nil, fmt.Errorf("process %s is outside of this cgroup namespace: run in the host's, or where the host's /sys/fs/cgroup is mounted", arg)
+	}
+	if ns != (kernel.CgroupNamespace{}) { // where it begins is not known of other controllers
+		return byLikelihood("", append(ns.Paths(here), "/")), nil
 	}
 	return byLikelihood(unified, slices.Collect(maps.Values(controllers))), nil
 }

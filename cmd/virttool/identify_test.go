@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 )
 
 const (
@@ -121,6 +123,33 @@ func TestIdentify(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestCgroupsFromWithinACgroupNamespace(t *testing.T) {
+	proc := t.TempDir()
+	for pid, text := range map[string]string{
+		"1": "2:cpu,cpuacct:/../../../init\n1:pids:/../x\n0::/../../..\n",
+		"2": "2:cpu,cpuacct:/\n1:pids:/\n0::/../other\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(proc, pid), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(proc, pid, "cgroup"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inside := kernel.CgroupNamespace{Unified: "/kubepods/pod1/a", CPU: "/kubepods/pod1/b"}
+	h := host{procfs: proc, within: func() kernel.CgroupNamespace { return inside }}
+	for pid, want := range map[string][]string{"1": {"/init", "/"}, "2": {"/kubepods/pod1/other", "/kubepods/pod1/b", "/"}} {
+		got, err := h.cgroups(pid)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("of process %s: %v\n%s", pid, err, diff)
+		}
+	}
+	inside = kernel.CgroupNamespace{}
+	if got, err := h.cgroups("1"); err == nil {
+		t.Errorf("from a namespace of which nothing is known: %q", got)
 	}
 }
 

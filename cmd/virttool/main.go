@@ -7,9 +7,11 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/source/fsprobe/probe"
 )
 
@@ -33,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	// from Parse.
 	app.Terminate(func(int) { answered = true })
 
-	var h host
+	h := host{within: sync.OnceValue(kernel.FindCgroupNamespace)}
 	app.Flag("path.procfs", "Where procfs is mounted.").Default("/proc").StringVar(&h.procfs)
 	app.Flag("path.sysfs", "Where sysfs is mounted.").Default("/sys").StringVar(&h.sysfs)
 	app.Flag("path.rootfs", "Where the root of the host is mounted.").Default("/").StringVar(&h.rootfs)

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// CgroupNamespace is where this process's cgroup namespace begins in each hierarchy:
-// paths from the roots of the hierarchies, empty where that is the root itself or not
-// known. Kubernetes gives each container one with cgroup v2.
+// CgroupNamespace is where this process's cgroup namespace begins in the hierarchies of
+// ProcCgroup: paths from their roots, empty where that is the root itself or not known.
+// Kubernetes gives each container one with cgroup v2.
 type CgroupNamespace struct {
-	unified, cpu, memory string
+	Unified, CPU, Memory string
 }
 
 // FindCgroupNamespace looks for this process in the hierarchies that are mounted from
@@ -37,11 +37,11 @@ func findCgroupNamespace(mounts []Mount, pid int) (ns CgroupNamespace) {
 		var path *string
 		switch {
 		case m.FSType == "cgroup2":
-			path = &ns.unified
+			path = &ns.Unified
 		case m.FSType == "cgroup" && hasOption(m.SuperOptions, "cpu"):
-			path = &ns.cpu
+			path = &ns.CPU
 		case m.FSType == "cgroup" && hasOption(m.SuperOptions, "memory"):
-			path = &ns.memory
+			path = &ns.Memory
 		}
 		if path != nil && *path == "" {
 			if dir := cgroupOf(m.Mountpoint, depth, pid); dir != "" {
@@ -84,12 +84,42 @@ func (ns CgroupNamespace) Paths(c ProcCgroup) []string {
 	for _, p := range []struct {
 		path  []byte
 		begin string
-	}{{c.Unified, ns.unified}, {c.CPU, ns.cpu}, {c.Memory, ns.memory}} {
+	}{{c.Unified, ns.Unified}, {c.CPU, ns.CPU}, {c.Memory, ns.Memory}} {
 		if path := fromCgroupRoot(string(p.path), p.begin); path != "" && !slices.Contains(paths, path) {
 			paths = append(paths, path)
 		}
 	}
 	return paths
+}
+
+// UnifiedPath returns the path of c from the root of the unified hierarchy: "/" for
+// the root itself, empty where c is in no such hierarchy.
+func (ns CgroupNamespace) UnifiedPath(c ProcCgroup) string { return orRoot(c.Unified, ns.Unified) }
+
+// CPUPath returns the same of the hierarchy that the CPU controller of v1 has.
+func (ns CgroupNamespace) CPUPath(c ProcCgroup) string { return orRoot(c.CPU, ns.CPU) }
+
+func orRoot(path []byte, begin string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	if from := fromCgroupRoot(string(path), begin); from != "" {
+		return from
+	}
+	return "/"
+}
+
+// Knows reports whether paths can be told from the roots of their hierarchies: not where
+// one of c is outside of the namespace, and nothing says where that begins.
+func (ns CgroupNamespace) Knows(c ProcCgroup) bool {
+	return ns != (CgroupNamespace{}) || !c.Outside()
+}
+
+// Outside reports whether one of the paths leads out of the reader's cgroup namespace.
+func (c ProcCgroup) Outside() bool { return outside(c.Unified) || outside(c.CPU) || outside(c.Memory) }
+
+func outside(path []byte) bool {
+	return string(path) == "/.." || bytes.HasPrefix(path, []byte("/../"))
 }
 
 // fromCgroupRoot makes a path from the root of what stands there for a reader whose

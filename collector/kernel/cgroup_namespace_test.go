@@ -49,7 +49,7 @@ func TestFindCgroupNamespace(t *testing.T) {
 		{Root: "/../../..", Mountpoint: root, FSType: "cgroup", SuperOptions: "rw,cpu,cpuacct"},
 	}
 	got := findCgroupNamespace(mounts, 77)
-	if diff := cmp.Diff(CgroupNamespace{unified: "/a/b/d", cpu: "/a/b/d"}, got, cmp.AllowUnexported(CgroupNamespace{})); diff != "" {
+	if diff := cmp.Diff(CgroupNamespace{Unified: "/a/b/d", CPU: "/a/b/d"}, got); diff != "" {
 		t.Error(diff)
 	}
 	c := ProcCgroup{Unified: []byte("/../../e/f"), CPU: []byte("/../../e/f"), Memory: []byte("/x")}
@@ -58,5 +58,44 @@ func TestFindCgroupNamespace(t *testing.T) {
 	}
 	if got := findCgroupNamespace(mounts[:1], 77); got != (CgroupNamespace{}) {
 		t.Errorf("in a container that sees no other: %+v", got)
+	}
+}
+
+func TestPathsOfOneHierarchy(t *testing.T) {
+	within := CgroupNamespace{Unified: "/a/b/c", CPU: "/a/d"}
+	for name, tt := range map[string]struct {
+		within       CgroupNamespace
+		c            ProcCgroup
+		unified, cpu string
+	}{
+		"no namespace":    {CgroupNamespace{}, ProcCgroup{Unified: []byte("/x"), CPU: []byte("/y/z")}, "/x", "/y/z"},
+		"the roots":       {CgroupNamespace{}, ProcCgroup{Unified: []byte("/"), CPU: []byte("/")}, "/", "/"},
+		"no hierarchy":    {within, ProcCgroup{}, "", ""},
+		"the beginnings":  {within, ProcCgroup{Unified: []byte("/"), CPU: []byte("/")}, "/a/b/c", "/a/d"},
+		"others":          {within, ProcCgroup{Unified: []byte("/../../e"), CPU: []byte("/../e/f")}, "/a/e", "/a/e/f"},
+		"the roots above": {within, ProcCgroup{Unified: []byte("/../../.."), CPU: []byte("/../..")}, "/", "/"},
+	} {
+		if got := tt.within.UnifiedPath(tt.c); got != tt.unified {
+			t.Errorf("%s: in the unified hierarchy %q, want %q", name, got, tt.unified)
+		}
+		if got := tt.within.CPUPath(tt.c); got != tt.cpu {
+			t.Errorf("%s: in that of the CPU controller %q, want %q", name, got, tt.cpu)
+		}
+	}
+}
+
+func TestPathsFromANamespaceThatIsNotKnown(t *testing.T) {
+	within := CgroupNamespace{Unified: "/a"}
+	for path, isOutside := range map[string]bool{"": false, "/": false, "/x": false, "/..x": false, "/..": true, "/../../x": true} {
+		for name, c := range map[string]ProcCgroup{
+			"unified": {Unified: []byte(path)}, "cpu": {CPU: []byte(path)}, "memory": {Memory: []byte(path)},
+		} {
+			if got := (CgroupNamespace{}).Knows(c); got == isOutside {
+				t.Errorf("%s of %s: known is %v", path, name, got)
+			}
+			if c.Outside() != isOutside || !within.Knows(c) {
+				t.Errorf("%s of %s: outside is %v, known from a namespace that is known %v", path, name, c.Outside(), within.Knows(c))
+			}
+		}
 	}
 }

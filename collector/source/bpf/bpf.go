@@ -11,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf/btf"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source"
 )
@@ -21,6 +22,8 @@ type Options struct {
 	Mode          string   // how waits for a CPU are measured, see Modes; empty means Full
 	Without       []string // programs that are not loaded, see ProgramNames
 	Slots         int      // most guests and units that are told apart, a multiple of 64; 0 means the default
+
+	Within kernel.CgroupNamespace // in which the exporter is; the zero value for none
 }
 
 // The modes.

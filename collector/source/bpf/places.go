@@ -1,7 +1,6 @@
 package bpf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source"
 )
@@ -27,6 +27,7 @@ const (
 // whose.
 type places struct {
 	procfs      string
+	within      kernel.CgroupNamespace // of this process
 	hierarchies hierarchies
 	threads     *ebpf.Map
 	threaded    map[uint32]uint32 // what is in that map
@@ -59,7 +60,7 @@ const (
 
 func newPlaces(opts Options) (*places, error) {
 	p := &places{
-		procfs: opts.ProcFS, hierarchies: findHierarchies(opts.SysFS),
+		procfs: opts.ProcFS, within: opts.Within, hierarchies: findHierarchies(opts.SysFS),
 		slots:    newSlots(opts.Slots),
 		threaded: make(map[uint32]uint32), guests: make(map[model.Name]*guest), byLabel: make(map[string]*guest),
 		units: make(map[string]*unit), homes: make(map[int32]string),
@@ -387,25 +388,21 @@ func below(path, dir string) bool {
 	return len(path) >= len(dir) && path[:len(dir)] == dir && (len(path) == len(dir) || path[len(dir)] == '/' || dir == "/")
 }
 
-// cgroupOf returns the path of a process's cgroup in the hierarchy of the CPU
-// controller, empty if it cannot be told.
+// cgroupOf returns the path of a process's cgroup from the root of the hierarchy of the
+// CPU controller, empty if it cannot be told.
 func (p *places) cgroupOf(pid int32) string {
 	b, err := os.ReadFile(filepath.Join(p.procfs, strconv.Itoa(int(pid)), "cgroup"))
 	if err != nil {
 		return "" // it is gone
 	}
-	for line := range bytes.Lines(b) {
-		// hierarchy-ID:controllers:path
-		fields := bytes.SplitN(bytes.TrimSpace(line), []byte(":"), 3)
-		if len(fields) != 3 {
-			continue
-		}
-		cpu := bytes.Equal(fields[1], []byte("cpu")) || bytes.HasPrefix(fields[1], []byte("cpu,")) || bytes.HasSuffix(fields[1], []byte(",cpu"))
-		if p.hierarchies.cpu.v2 && len(fields[1]) == 0 || !p.hierarchies.cpu.v2 && cpu {
-			return string(fields[2])
-		}
+	var c kernel.ProcCgroup
+	if kernel.ParseProcCgroup(b, &c) != nil {
+		return ""
 	}
-	return ""
+	if p.hierarchies.cpu.v2 {
+		return p.within.UnifiedPath(c)
+	}
+	return p.within.CPUPath(c)
 }
 
 // tell brings what is in the kernel's maps up to date. Whatever was changed there is

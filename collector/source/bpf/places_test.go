@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 	"github.com/virt-exporter/virt_exporter/collector/source"
 )
@@ -120,6 +121,39 @@ func TestMachineWithoutCgroupIsToldByItsThreads(t *testing.T) {
 		"/user.slice/session-1.scope": slotOther | placeThreads,
 	}, paths); diff != "" {
 		t.Errorf("places (-want +got):\n%s", diff)
+	}
+}
+
+// On Kubernetes the exporter has a cgroup namespace of its own, from which the paths of
+// others begin with where it is.
+func TestMachineWithoutCgroupFromWithinACgroupNamespace(t *testing.T) {
+	const pod = "/kubepods/burstable/pod2/b"
+	for name, change := range map[string]func(*fakeHost){
+		"v2": func(h *fakeHost) {
+			h.within = kernel.CgroupNamespace{Unified: "/kubepods/burstable/pod1/a"}
+			h.process(100, "/../../pod2/b")
+		},
+		"v1": func(h *fakeHost) {
+			h.hierarchies.cpu = &hierarchy{root: "/sys/fs/cgroup/cpu"}
+			h.within = kernel.CgroupNamespace{CPU: "/kubepods/burstable/pod1/a"}
+			h.file("proc/100/cgroup", "2:cpuacct,cpu:/../../pod2/b\n1:memory:/x\n0::/\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newFakeHost(t)
+			change(h)
+			compute := container("compute", pod, "")
+			vm := machine("vm", "", []int32{100}, []int32{101})
+			vm.Parent = compute.String()
+			h.around.Guests = []source.Guest{compute, vm}
+			paths, _ := h.arrange(time.Second, h.around)
+			if diff := cmp.Diff(map[string]uint32{
+				"/": slotOther | placeRoot,
+				pod: h.slotOf("compute") | placeVictim | placeThreads,
+			}, paths); diff != "" {
+				t.Errorf("places (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

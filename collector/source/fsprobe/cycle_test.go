@@ -38,6 +38,7 @@ func open(t *testing.T, mounts *fakeprobe.Mounts, lines string, change ...func(*
 	t.Helper()
 	h := &host{T: t, procfs: t.TempDir(), mounts: mounts}
 	h.write("1/mountinfo", lines)
+	h.write("2/comm", "kthreadd\n")
 	opts := fsprobe.Options{ProcFS: h.procfs, Start: mounts.Start, Random: rand.New(rand.NewPCG(1, 2))}
 	for _, f := range change {
 		f(&opts)
@@ -495,6 +496,26 @@ func TestHangInOneOperationIsReported(t *testing.T) {
 		h.after(3 * time.Second)
 		if age := value(t, "age", h.mount("/mnt/vfs").StuckSeconds); age != 0 {
 			t.Errorf("it is back, and stuck for %v s", age)
+		}
+	})
+}
+
+// Beside nothing but its own processes, what is mounted is its own.
+func TestWithoutTheHostsProcessesNothingOfTheHostIsProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		procfs := t.TempDir()
+		h := open(t, &fakeprobe.Mounts{}, rootLine+vfsLine, func(o *fsprobe.Options) {
+			(&host{T: t, procfs: procfs}).write("1/mountinfo", rootLine+vfsLine)
+			o.ProcFS = procfs
+		})
+		h.source.Surrounded(source.Surroundings{Shared: []string{"/srv"}})
+		h.after(time.Minute)
+		r := h.read()
+		if len(r.Mounts) != 0 || len(r.ShareProbes) != 0 {
+			t.Errorf("mounts %+v, shares %+v", r.Mounts, r.ShareProbes)
+		}
+		if len(r.Features) != 1 || r.Features[0].Name != "fs_guest_mounts" || r.Features[0].Reason != model.ForeignPIDNamespace || r.Features[0].Remedy == "" {
+			t.Errorf("features %+v", r.Features)
 		}
 	})
 }

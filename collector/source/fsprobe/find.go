@@ -26,7 +26,8 @@ type found struct {
 // finderOptions say where to look for mounts.
 type finderOptions struct {
 	procFS  string
-	rootFS  string         // where the host's root is mounted; another than / says that the exporter is in a container of it
+	rootFS  string // where the host's root is mounted; another than / says that the exporter is in a container of it
+	within  kernel.CgroupNamespace
 	exclude *regexp.Regexp // mountpoints to leave out, unless they are named; nil for none
 	named   []Named
 
@@ -45,6 +46,7 @@ type finder struct {
 	finderOptions
 	homeDir               string // the process whose mounts are this machine's
 	homeRoot              string // of found
+	homeless              bool   // that is no host's process
 	info                  infoReader
 	scratch, guestScratch []kernel.Mount
 	spaces                namespaces
@@ -61,7 +63,7 @@ type place struct {
 
 // newFinder returns a finder. This machine's mounts are those of the exporter
 // itself, or, where its procfs or its root are elsewhere, and so the exporter in a
-// container of it, those of process 1.
+// container of it, those of process 1: without the host's processes, none.
 func newFinder(opts finderOptions) *finder {
 	opts.procFS = path.Clean(opts.procFS)
 	f := &finder{finderOptions: opts, homeDir: opts.procFS + "/self"}
@@ -69,7 +71,8 @@ func newFinder(opts finderOptions) *finder {
 		f.homeDir = opts.procFS + "/1"
 		f.homeRoot = f.homeDir + "/root"
 	}
-	f.spaces = newNamespaces(opts.procFS, f.homeDir)
+	f.spaces = newNamespaces(opts.procFS, f.homeDir, opts.within)
+	f.homeless = f.homeRoot != "" && f.spaces.foreign()
 	return f
 }
 
@@ -79,9 +82,12 @@ func newFinder(opts finderOptions) *finder {
 // that this machine's own could not be read; of guests whatever can be read is
 // listed. now may count from anywhere.
 func (f *finder) find(now time.Duration) ([]found, error) {
-	all, err := f.info.read(f.homeDir, maxHomeInfo, f.scratch[:0])
-	if err != nil {
-		return nil, err
+	all := f.scratch[:0]
+	if !f.homeless {
+		var err error
+		if all, err = f.info.read(f.homeDir, maxHomeInfo, all); err != nil {
+			return nil, err
+		}
 	}
 	defer func() { // keep the room, not what was in it
 		clear(all)
@@ -156,6 +162,9 @@ func expiring(mounts []kernel.Mount) map[uint64]bool {
 
 // here returns this machine's mounts that can be reached.
 func (f *finder) here() ([]kernel.Mount, error) {
+	if f.homeless {
+		return nil, nil
+	}
 	mounts, err := f.info.read(f.homeDir, maxHomeInfo, nil)
 	return reachable(mounts), err
 }

@@ -125,6 +125,24 @@ func TestFindInAContainerOfThisMachine(t *testing.T) {
 	}
 }
 
+// Without the host's processes, process 1 is the container's own, or a neighbour's.
+func TestFindWithoutTheHostsProcesses(t *testing.T) {
+	p := newProcTree(t)
+	p.add(1, 1, "/", diskRoot, "0:31 / /mnt/v virtiofs share rw")
+	p.add(2, 2, "/docker/web", "0:50"+overlayRoot, "0:51 / /nfs nfs4 s:/a rw")
+	p.write(2, "comm", "web\n")
+	f := newFinder(finderOptions{procFS: p.dir, guestOf: byCgroup, named: []Named{{Path: "/mnt/v"}}})
+	if diff := cmp.Diff([]string{"web:/nfs nfs 201"}, list(t, f, 0)); diff != "" {
+		t.Errorf("mounts differ (-want +got):\n%s", diff)
+	}
+	if here, err := f.here(); err != nil || len(here) != 0 {
+		t.Errorf("mounts of this machine: %v, %v", here, err)
+	}
+	if f.denied() {
+		t.Error("nothing was denied")
+	}
+}
+
 func TestFindFailsWithoutMountsOfThisMachine(t *testing.T) {
 	p := newProcTree(t)
 	if _, err := newFinder(finderOptions{procFS: p.dir}).find(0); err == nil || !strings.Contains(err.Error(), "/1/mountinfo") {
@@ -208,18 +226,13 @@ func TestMountsThatExpireAreLeftAlone(t *testing.T) {
 		"rw,fd=7,pgrp=1,timeout=300,minproto=5,maxproto=5,direct": false,
 		"rw,fd=7,pgrp=1,timeout=0,minproto=5,maxproto=5,direct":   true,
 	} {
-		dir := t.TempDir()
+		p := newProcTree(t)
 		text := "21 1 8:1 / / rw - ext4 /dev/sda rw\n" +
 			"30 21 0:30 / /mnt/nas rw - autofs systemd-1 " + options + "\n" +
 			"31 30 0:31 / /mnt/nas rw - nfs4 nas:/x rw\n"
-		if err := os.MkdirAll(dir+"/1", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(dir+"/1/mountinfo", []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		p.write(1, "mountinfo", text)
 		for _, named := range [][]Named{nil, {{Path: "/mnt/nas"}}} {
-			found, err := newFinder(finderOptions{procFS: dir, named: named}).find(0)
+			found, err := newFinder(finderOptions{procFS: p.dir, named: named}).find(0)
 			if want := listed || named != nil; err != nil || (len(found) == 1) != want {
 				t.Errorf("%s, named %v: %v, %v", options, named, found, err)
 			}
@@ -228,18 +241,13 @@ func TestMountsThatExpireAreLeftAlone(t *testing.T) {
 }
 
 func TestSubmountHasNoTag(t *testing.T) {
-	dir := t.TempDir()
+	p := newProcTree(t)
 	text := "21 1 8:1 / / rw - ext4 /dev/sda rw\n" +
 		"30 21 0:30 / /mnt/vfs rw - virtiofs share rw\n" +
 		"31 30 0:31 / /mnt/vfs/nas rw - virtiofs share rw\n" +
 		"32 21 0:32 / /mnt/vfs2 rw - virtiofs other rw\n"
-	if err := os.MkdirAll(dir+"/1", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(dir+"/1/mountinfo", []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	list, err := newFinder(finderOptions{procFS: dir}).find(0)
+	p.write(1, "mountinfo", text)
+	list, err := newFinder(finderOptions{procFS: p.dir}).find(0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,13 +12,17 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
-// procTree is a /proc in which nothing but mounts is to be seen.
+// procTree is a /proc in which nothing but mounts is to be seen, and that it is a host's.
 type procTree struct {
 	testing.TB
 	dir string
 }
 
-func newProcTree(tb testing.TB) procTree { return procTree{tb, tb.TempDir()} }
+func newProcTree(tb testing.TB) procTree {
+	p := procTree{tb, tb.TempDir()}
+	p.write(2, "comm", "kthreadd\n")
+	return p
+}
 
 // add makes a process, or changes it. Lines of mountinfo are written without what
 // is the same for all of them: "DEVICE ROOT MOUNTPOINT FSTYPE SOURCE OPTIONS", and

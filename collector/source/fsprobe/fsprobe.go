@@ -136,7 +136,11 @@ func (s *Source) features() []model.Feature {
 		start.Reason = model.NoPermission
 		start.Remedy = "let the exporter start its own program from /proc/self/exe as a helper: " + s.cannotStart.Error()
 	}
-	if s.finder.denied() {
+	switch {
+	case s.finder.homeless:
+		guests.Reason = model.ForeignPIDNamespace
+		guests.Remedy = "run in the host's PID namespace (docker run --pid=host, hostPID: true), to see mounts of the host and of containers"
+	case s.finder.denied():
 		guests.Reason = model.NoPermission
 		guests.Remedy = "run as root, or with CAP_SYS_PTRACE, to see the mounts of containers"
 	}

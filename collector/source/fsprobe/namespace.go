@@ -53,9 +53,9 @@ type namespace struct {
 	found, named []found
 }
 
-func newNamespaces(procFS, homeDir string) namespaces {
+func newNamespaces(procFS, homeDir string, within kernel.CgroupNamespace) namespaces {
 	return namespaces{
-		procFS: procFS, homeDir: homeDir, within: kernel.FindCgroupNamespace(), files: kernel.NewFiles(0),
+		procFS: procFS, homeDir: homeDir, within: within, files: kernel.NewFiles(0),
 		link: make([]byte, 64), byID: make(map[uint64]*namespace), residents: make(map[int32]resident),
 	}
 }

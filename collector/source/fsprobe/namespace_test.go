@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -141,7 +142,7 @@ func TestNamespacesAreReadNowAndThen(t *testing.T) {
 	check(at+2*reread+rereadSoon, "db:/a nfs 901")
 	p.end(9)
 	check(at + 2*reread + rereadSoon)
-	if n, m := len(f.spaces.byID), len(f.spaces.residents); n != 0 || m != 1 {
+	if n, m := len(f.spaces.byID), len(f.spaces.residents); n != 0 || m != 2 { // 1 and 2
 		t.Errorf("%d namespaces and %d processes are kept", n, m)
 	}
 }
@@ -178,7 +179,7 @@ func TestGuestThatIsNamedLate(t *testing.T) {
 func TestNamespacesAreBounded(t *testing.T) {
 	p := newProcTree(t)
 	p.add(1, 1, "/", diskRoot)
-	s := newNamespaces(p.dir, p.dir+"/1")
+	s := newNamespaces(p.dir, p.dir+"/1", kernel.CgroupNamespace{})
 	s.gen = 1
 	for id := range uint64(maxNamespaces + 10) {
 		for pid := int32(20); pid > 0; pid-- {

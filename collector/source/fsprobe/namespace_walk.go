@@ -2,6 +2,7 @@ package fsprobe
 
 import (
 	"bytes"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -103,12 +104,25 @@ func (s *namespaces) of(procDir string) (uint64, error) {
 // ofKernel returns the mount namespace of the kernel's own threads, which is that of
 // process 1, 0 if they cannot be seen. Process 1 may be closed even to root.
 func (s *namespaces) ofKernel() uint64 {
-	b, err := s.files.ReadTaskOnce(s.procFS, 2, "comm")
-	if err != nil || string(bytes.TrimSpace(b)) != "kthreadd" {
+	if !s.kernelThreads() {
 		return 0
 	}
 	home, _ := s.of(s.procFS + "/2")
 	return home
+}
+
+// kernelThreads reports whether process 2 is kthreadd, as it is of each host: no PID
+// namespace but the first has threads of the kernel.
+func (s *namespaces) kernelThreads() bool {
+	b, err := s.files.ReadTaskOnce(s.procFS, 2, "comm")
+	return err == nil && string(bytes.TrimSpace(b)) == "kthreadd"
+}
+
+// foreign reports whether the processes are those of a PID namespace other than the
+// host's. Where process 1 is hidden, that cannot be said.
+func (s *namespaces) foreign() bool {
+	_, err := os.Stat(s.procFS + "/1/mountinfo")
+	return err == nil && !s.kernelThreads()
 }
 
 // saw notes a process of a namespace: the oldest few, as far as numbers tell.

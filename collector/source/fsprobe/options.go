@@ -8,12 +8,16 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 )
 
 // Options say what is probed and how often.
 type Options struct {
 	ProcFS string // where procfs is mounted
 	RootFS string // where the host's root is mounted; another than / says that the exporter is in a container of it
+
+	Within kernel.CgroupNamespace // in which the exporter is; the zero value for none
 
 	Interval time.Duration // from one cycle of a mount to the next; 0 means DefaultInterval
 	Timeout  time.Duration // after which an operation that is not answered has its helper killed; 0 means DefaultTimeout

@@ -21,7 +21,7 @@ func (s *Source) newFinder() (*finder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what is excluded: %w", err)
 	}
-	opts := finderOptions{procFS: s.opts.ProcFS, rootFS: s.opts.RootFS, exclude: expr, guestOf: s.guestOf}
+	opts := finderOptions{procFS: s.opts.ProcFS, rootFS: s.opts.RootFS, within: s.opts.Within, exclude: expr, guestOf: s.guestOf}
 	for _, name := range s.opts.Mounts {
 		n, err := ParseNamed(name)
 		if err != nil {
@@ -99,7 +99,7 @@ func (s *Source) find(now time.Time) {
 		s.list(key{Name: m.name, path: m.path, mountID: m.mount.ID}, *m, seen, now)
 	}
 	for _, dir := range s.around.Shared {
-		if e := s.finder.exclude; e != nil && e.MatchString(dir) {
+		if e := s.finder.exclude; s.finder.homeless || e != nil && e.MatchString(dir) {
 			continue
 		}
 		s.list(key{path: dir, share: true}, found{path: dir, root: s.finder.homeRoot}, seen, now)

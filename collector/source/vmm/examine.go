@@ -124,7 +124,7 @@ func (s *Source) cgroupOf(p *process) string {
 	if kernel.ParseProcCgroup(b, &c) != nil {
 		return ""
 	}
-	if paths := s.cgroups.Paths(c); len(paths) > 0 {
+	if paths := s.opts.Within.Paths(c); len(paths) > 0 {
 		return paths[0]
 	}
 	return ""

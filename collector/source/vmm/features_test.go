@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/virt-exporter/virt_exporter/collector/kernel"
 	"github.com/virt-exporter/virt_exporter/collector/model"
 )
 
@@ -60,6 +61,46 @@ func TestAPIDNamespaceIsNoHost(t *testing.T) {
 	f.put(f.qemu(100, "web"))
 	if r, _ = s.Read(t.Context()); len(r.Guests) != 1 {
 		t.Errorf("it lists %d guests of those that it sees", len(r.Guests))
+	}
+}
+
+func TestACgroupNamespaceThatIsNotKnownIsNoticed(t *testing.T) {
+	const name = "cgroup_namespace"
+	for cgroup, tt := range map[string]struct {
+		within kernel.CgroupNamespace
+		known  bool
+		reason model.Reason
+	}{
+		"0::/\n":                             {},
+		"2:cpu:/\n0::/../..\n":               {known: true, reason: model.NotMounted},
+		"2:cpu:/../../..\n0::/\n":            {known: true, reason: model.NotMounted},
+		"2:cpu:/\n0::/../../..\n":            {within: kernel.CgroupNamespace{Unified: "/kubepods/pod1/a"}, known: true},
+		"2:cpu:/../..\n1:memory:/..\n0::/\n": {within: kernel.CgroupNamespace{CPU: "/docker/a"}, known: true},
+		"garbage\n":                          {},
+	} {
+		f := newFake(t)
+		f.write("proc/2/cgroup", cgroup)
+		s := f.open(func(o *Options) { o.Within = tt.within })
+		if reason, known := f.feature(s, name); known != tt.known || reason != tt.reason {
+			t.Errorf("%q: %q (known: %v)", cgroup, reason, known)
+		}
+		f.write("proc/2/comm", "sh\n")
+		f.pass(s, time.Hour)
+		if _, known := f.feature(s, name); known {
+			t.Errorf("%q: it is known where process 2 is no kthreadd", cgroup)
+		}
+	}
+}
+
+// A machine in a container is found there, from a namespace beside it.
+func TestAParentFromWithinACgroupNamespace(t *testing.T) {
+	f := newFake(t)
+	p := f.qemu(100, "web")
+	p.cgroup = "/../" + id("ab")
+	f.put(p)
+	within := func(o *Options) { o.Within = kernel.CgroupNamespace{Unified: "/docker/" + id("cd")} }
+	if got := f.read(f.open(within))["web"].Within; got != "/docker/"+id("ab") {
+		t.Errorf("it is in %q", got)
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	featureProcesses feature = iota
 	featureThreads
 	featureVCPUs
+	featureCgroups
 	numFeatures
 )
 
@@ -38,6 +39,10 @@ func featureText(f feature) (name string, remedies map[model.Reason]string) {
 	case featureVCPUs:
 		return "vcpu_threads", map[model.Reason]string{
 			model.NotSupported: "a machine's vCPU threads cannot be told from others: start QEMU with -name NAME,debug-threads=on",
+		}
+	case featureCgroups:
+		return "cgroup_namespace", map[model.Reason]string{
+			model.NotMounted: "run in the host's cgroup namespace (docker run --cgroupns=host), or mount the host's /sys/fs/cgroup: else no guest is known to be inside a container",
 		}
 	}
 	return "", nil
@@ -110,6 +115,7 @@ func (s *Source) lookAround() {
 	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, 2, "comm")
 	s.seesAll = err == nil && string(b) == "kthreadd\n"
 	s.kernelPIDs = s.numbersAsKernel()
+	s.lookOut()
 	_, _, err = s.files.Links(s.opts.ProcFS, "/1")
 	switch {
 	case s.seesAll:
@@ -118,5 +124,19 @@ func (s *Source) lookAround() {
 		s.features.lacks(featureProcesses, model.ForeignPIDNamespace, s.now)
 	case kernel.Gone(err) || kernel.Denied(err):
 		s.features.lacks(featureProcesses, model.NoPermission, s.now)
+	}
+}
+
+// lookOut finds out whether cgroups of others can be told from within a cgroup
+// namespace. Without one it says nothing. kthreadd is in the root of each hierarchy.
+func (s *Source) lookOut() {
+	b, err := s.files.ReadTaskOnce(s.opts.ProcFS, 2, "cgroup")
+	var c kernel.ProcCgroup
+	switch {
+	case err != nil || !s.seesAll || kernel.ParseProcCgroup(b, &c) != nil || !c.Outside():
+	case s.opts.Within.Knows(c):
+		s.features.saw(featureCgroups, s.now)
+	default:
+		s.features.lacks(featureCgroups, model.NotMounted, s.now)
 	}
 }

@@ -19,6 +19,9 @@ type Options struct {
 	MaxGuests int // machines beyond are left out and counted
 	OpenFiles int // kernel files that may stay open between readings
 
+	// Within is the cgroup namespace in which the exporter is. The zero value means none.
+	Within kernel.CgroupNamespace
+
 	// Recheck is how often processes that were of no interest are looked at
 	// again. 0 means two minutes.
 	Recheck time.Duration
@@ -38,8 +41,7 @@ type Source struct {
 
 	processes  map[int32]*process
 	threads    map[int32]*thread
-	machines   []*machine             // the oldest first
-	cgroups    kernel.CgroupNamespace // of this process
+	machines   []*machine // the oldest first
 	names      map[model.Name]*machine
 	orphans    map[*process]struct{} // helpers whose machine is not known yet
 	sockets    map[socketAt]*machine // of passthrough daemons
@@ -90,7 +92,6 @@ func New(opts Options) (*Source, error) {
 		files:     kernel.NewFiles(opts.OpenFiles),
 		args:      newArguments(opts.ProcFS),
 		resolver:  identity.NewResolver(opts.RootFS),
-		cgroups:   kernel.FindCgroupNamespace(),
 		processes: make(map[int32]*process),
 		threads:   make(map[int32]*thread),
 		names:     make(map[model.Name]*machine),
