@@ -57,10 +57,28 @@ func TestDeployedAlertsNameTheMachine(t *testing.T) {
 					t.Fatalf("%d Alertmanagers", len(c.AlertingConfig.AlertmanagerConfigs))
 				}
 				got, kept := leaving(c, c.AlertingConfig.AlertRelabelConfigs, labels.FromStrings("alertname", "A", "instance", test.instance))
-				if !kept || got.Get("instance") != test.want || got.Has("host") {
+				if !kept || got.Get("instance") != test.want || got.Has("virt_exporter_host") {
 					t.Errorf("%v %v, want %s", kept, got, test.want)
 				}
 			})
+		}
+	}
+}
+
+// Whoever puts these parts into a file of their own has other alerts too.
+func TestDeployedAlertsLeaveLabelsOfOthers(t *testing.T) {
+	for _, file := range []string{"prometheus.yml", "native-histograms.yml", "remote-write.yml"} {
+		c := loadDeployed(t, file, "host1")
+		for _, alert := range []labels.Labels{
+			labels.FromStrings("alertname", "DiskFull", "host", "db1"),
+			labels.FromStrings("alertname", "DiskFull", "host", "db1", "instance", "db1:9100"),
+		} {
+			got, kept := leaving(c, c.AlertingConfig.AlertRelabelConfigs, alert)
+			for name, value := range alert.Map() {
+				if !kept || got.Get(name) != value {
+					t.Errorf("%s: %v leaves as %v", file, alert, got)
+				}
+			}
 		}
 	}
 }
@@ -121,7 +139,7 @@ func TestDeployedAgentSendsUnderItsMachinesName(t *testing.T) {
 				t.Errorf("it sends to %s, which is itself", got)
 			}
 			got, kept := leaving(c, c.RemoteWriteConfigs[0].WriteRelabelConfigs, labels.FromStrings("__name__", "up", "instance", test.instance))
-			if kept != (test.want != "") || kept && (got.Get("instance") != test.want || got.Has("host")) {
+			if kept != (test.want != "") || kept && (got.Get("instance") != test.want || got.Has("virt_exporter_host")) {
 				t.Errorf("%v %v, want %q", kept, got, test.want)
 			}
 		})

@@ -90,3 +90,11 @@ func Fail(stderr io.Writer, program string, err error) int {
 	_, _ = fmt.Fprintf(stderr, "%s: error: %s\n", program, line)
 	return 1
 }
+
+// Refuse is Fail for a command line that will be as wrong the next time: its exit code,
+// EX_USAGE of sysexits.h, tells service managers not to start the program again. 2 is
+// what a panic ends with.
+func Refuse(stderr io.Writer, program string, err error) int {
+	Fail(stderr, program, err)
+	return 64
+}

@@ -51,8 +51,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 			args := strings.Fields(strings.ReplaceAll(tt.arg, "DIR", dir))
 			want := "virt_alerter: error: " + strings.ReplaceAll(tt.want, "DIR", dir) + "\n"
 			code := run(t.Context(), args, &stdout, &stderr, noListener)
-			if code != 1 {
-				t.Errorf("exit code %d, want 1", code)
+			if code != 64 {
+				t.Errorf("exit code %d, want 64", code)
 			}
 			if got := stderr.String(); got != want {
 				t.Errorf("stderr:\n got: %swant: %s", got, want)
@@ -126,7 +126,7 @@ func TestCheck(t *testing.T) {
 		}},
 		{"a flag's value is wrong", []string{"--scrape.keep=("}, 1, []string{"virt_alerter: error: --scrape.keep: "}},
 		{"two sections are not supported", []string{"--config.file=" + sections}, 1, []string{sections + ": line 1: ", sections + ": line 2: "}},
-		{"a flag is wrong", []string{"--exporter=x"}, 1, []string{"--exporter"}},
+		{"a flag is wrong", []string{"--exporter=x"}, 64, []string{"--exporter"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out bytes.Buffer

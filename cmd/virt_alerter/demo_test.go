@@ -24,7 +24,7 @@ func TestDemoRefusesFlagsWithoutMeaning(t *testing.T) {
 		"--scrape.interval=5s", "--evaluation.interval=5s",
 	} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), []string{"--demo", arg}, io.Discard, &stderr, noListener); code != 1 {
+		if code := run(t.Context(), []string{"--demo", arg}, io.Discard, &stderr, noListener); code != 64 {
 			t.Errorf("%s: exit code %d", arg, code)
 		}
 		flag, _, _ := strings.Cut(arg, "=")

@@ -80,8 +80,8 @@ func TestBadInputIsOneLine(t *testing.T) {
 			arg := strings.ReplaceAll(tt.arg, "DIR", dir)
 			want := "virt_exporter: error: " + strings.ReplaceAll(tt.want, "DIR", dir) + "\n"
 			code := run(t.Context(), []string{arg}, &stdout, &stderr, noListener)
-			if code != 1 {
-				t.Errorf("exit code %d, want 1", code)
+			if code != 64 {
+				t.Errorf("exit code %d, want 64", code)
 			}
 			if got := stderr.String(); got != want {
 				t.Errorf("stderr:\n got: %swant: %s", got, want)
@@ -167,8 +167,8 @@ func TestNoSourceLeftIsOneLine(t *testing.T) {
 		args = append(args, "--no-source."+name)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), args, &stdout, &stderr, noListener); code != 1 {
-		t.Errorf("exit code %d, want 1", code)
+	if code := run(t.Context(), args, &stdout, &stderr, noListener); code != 64 {
+		t.Errorf("exit code %d, want 64", code)
 	}
 	const want = "virt_exporter: error: --no-source.*: no source is left to read\n"
 	if got := stderr.String(); got != want {

@@ -43,10 +43,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, listen se
 		return 0
 	}
 	if err != nil {
-		return service.Fail(stderr, program, fmt.Errorf("%w, try --help", err))
+		return service.Refuse(stderr, program, fmt.Errorf("%w, try --help", err))
 	}
 	if err := opts.check(); err != nil {
-		return service.Fail(stderr, program, err)
+		return service.Refuse(stderr, program, err)
 	}
 	logger := service.NewLogger(stderr, opts.service.LogLevel, opts.service.LogFormat)
 	if err := start(ctx, opts, logger, listen); err != nil {

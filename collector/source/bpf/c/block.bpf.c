@@ -147,7 +147,8 @@ static __always_inline u64 given(struct request *rq, u64 begin)
 		return at;
 	u64 *own = bpf_map_lookup_elem(&issued, &id);
 	if (own) {
-		if (!at)
+		/* The event of this one may have been lost, and that of the last one's end. */
+		if (!at && *own >= begin)
 			at = *own;
 		bpf_map_delete_elem(&issued, &id);
 	}
