@@ -130,7 +130,7 @@ func fromCgroupRoot(path, begin string) string {
 		path, up = path[len("/.."):], up+1
 	}
 	for ; up > 0 && begin != ""; up-- {
-		begin = begin[:strings.LastIndexByte(begin, '/')]
+		begin = begin[:max(0, strings.LastIndexByte(begin, '/'))]
 	}
 	if path == "/" {
 		path = ""

@@ -25,6 +25,7 @@ func TestPathsFromACgroupNamespace(t *testing.T) {
 		"the root, from a namespace":       {"/../../../..", begin, ""},
 		"from a namespace that is unknown": {"/../../pod2/c", "", "/pod2/c"},
 		"more up than there is":            {"/../../../../../a", begin, "/a"},
+		"a hierarchy mounted at the root":  {"/../../pod2/c", "pod1/own", "/pod2/c"},
 		"a name that begins with two dots": {"/..a/b", begin, begin + "/..a/b"},
 	} {
 		if got := fromCgroupRoot(tt.path, tt.begin); got != tt.want {
