@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -77,10 +78,13 @@ func (e *Engine) tellBlindness(ctx context.Context) {
 	}
 }
 
+// blindAlert has the labels job and instance that a Prometheus gives what it scrapes of
+// an alerter: routes and silences for that take this too.
 func (e *Engine) blindAlert(since, until time.Time) *notifier.Alert {
 	host := e.cfg.Hostname
 	return &notifier.Alert{
-		Labels: labels.FromStrings("alertname", "VirtMonitoringBlind", "severity", "critical", "blind", "disk", "instance", host),
+		Labels: labels.FromStrings("alertname", "VirtMonitoringBlind", "severity", "critical", "blind", "disk",
+			"job", "virt_alerter", "instance", cmp.Or(e.cfg.Instance, host)),
 		Annotations: labels.FromStrings(
 			"summary", "The alerter on "+host+" stores nothing: its disk is full.",
 			"description", "On "+host+", "+errNoSpace.Error()+". No rule is evaluated until there is space: what fires stays as it was, and nothing new fires. "+

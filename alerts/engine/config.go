@@ -32,6 +32,7 @@ type Config struct {
 	KeepFor        []string          // PromQL, for instance of dashboards, whose families are kept besides
 	KeepAll        bool              // keep every family
 	Hostname       string            // replaces a loopback address in the label instance
+	Instance       string            // the label instance of what it says of itself, HOST:PORT; empty: Hostname
 
 	DataDir       string
 	Retention     time.Duration

@@ -128,7 +128,7 @@ func testConfig(t testing.TB) Config {
 	c.EvaluationInterval = 100 * time.Millisecond
 	c.ResendDelay = 200 * time.Millisecond
 	c.ExternalURL = "http://alerter.example:9972/"
-	c.Hostname = "host1"
+	c.Hostname, c.Instance = "host1", "host1:9972"
 	c.DataDir = t.TempDir()
 	return c
 }

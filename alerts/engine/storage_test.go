@@ -38,7 +38,7 @@ func TestFullFileSystem(t *testing.T) {
 	e.space.need.Store(math.MaxUint64) // no disk has that much
 	eventually(t, "Alertmanager is told", func() bool {
 		m, ok := am.find("VirtMonitoringBlind", firing)
-		return ok && m.Labels["blind"] == "disk" && m.Labels["severity"] == "critical" && m.Labels["instance"] == "host1"
+		return ok && m.Labels["blind"] == "disk" && m.Labels["severity"] == "critical" && m.Labels["job"] == "virt_alerter" && m.Labels["instance"] == "host1:9972"
 	})
 	eventually(t, "what fires is repeated", func() bool {
 		_, ok := am.find("Hot", func(m message) bool { return time.Until(m.EndsAt) > 3*time.Minute })

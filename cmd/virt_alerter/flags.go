@@ -165,8 +165,10 @@ func (o *options) complete() error {
 	if o.demo {
 		o.completeDemo()
 	}
+	own := ownURL(cfg.Hostname, *o.service.Web.WebListenAddresses)
+	cfg.Instance = strings.TrimPrefix(own, "http://")
 	if cfg.ExternalURL == "" {
-		cfg.ExternalURL = ownURL(cfg.Hostname, *o.service.Web.WebListenAddresses)
+		cfg.ExternalURL = own
 	}
 	for _, text := range o.externalLabels {
 		name, value, ok := strings.Cut(text, "=")

@@ -21,7 +21,8 @@ func defaults(t *testing.T) engine.Config {
 		t.Fatal(err)
 	}
 	cfg.Exporters = []string{"http://127.0.0.1:9971/metrics"}
-	cfg.ExternalURL = "http://" + cfg.Hostname + ":9972"
+	cfg.Instance = cfg.Hostname + ":9972"
+	cfg.ExternalURL = "http://" + cfg.Instance
 	cfg.DataDir = "virt_alerter-data"
 	cfg.KeepFor = dashboards.Expressions()
 	return cfg
