@@ -86,6 +86,7 @@ type Field struct {
 	Hidden bool
 	Filter bool // can be chosen by its values
 	Max    *float64
+	Digits *float64 // behind the point; nil: as the panel has them
 	Links  []Link
 	Below  bool // drawn downwards
 	Right  bool // has an axis of its own at the right
@@ -108,6 +109,7 @@ type Variable struct {
 	Kind  string // "": asked for; custom: the list
 	All   bool   // all of them may be chosen
 	Multi bool
+	Past  bool // its values are of the time that is shown: asked for with each change of it
 }
 
 // Drawing is how a panel shows its data: Stat, Bars, Lines, Table, Heatmap, Timeline

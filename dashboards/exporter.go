@@ -13,7 +13,7 @@ func exporter() Dashboard {
 		Variables: []Variable{hostVariable(true)},
 		Alerts:    monitoring + "," + ofHost,
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{exportersDown(), exportersSeen(), sourcesFailing(), featuresMissing(), guestsLeftOut(), firing(monitoring, 8)}},
+			{Height: 4, Panels: []Panel{exportersDown(), exportersSeen(), sourcesFailing(), featuresMissing(), guestsLeftOut(), firing(monitoring, "", 8)}},
 			{Height: 9, Panels: []Panel{exporters(), cannotSee()}},
 			{Height: 7, Panels: []Panel{cannotSeeWhere(), versions()}},
 			{Title: "$host: sources", Height: 8, Panels: []Panel{sources(), sourceTimes(), sourceAges()}},

@@ -25,6 +25,20 @@ func steadyTop(n int, expr, whole string) string {
 	return fmt.Sprintf("%s\nand topk(%d, %s)", expr, n, whole)
 }
 
+// rateStep is the least step of queries of rates. Grafana makes the window of a rate
+// four of it: 4 minutes have two samples even where a host is scraped every 2 minutes,
+// whatever the data source says of that.
+const rateStep = "1m"
+
+// MinStep returns the least step of the query, as Grafana writes it; empty: that of the
+// data source.
+func (q Query) MinStep() string {
+	if strings.Contains(q.Expr, "$__rate_interval") {
+		return rateStep
+	}
+	return ""
+}
+
 // Replacements are values of Grafana's variables by their names.
 type Replacements map[string]string
 

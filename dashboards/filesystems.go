@@ -5,7 +5,7 @@ import "fmt"
 // What panels of the chosen mount select. The same mount point may be in several
 // containers: panels show the worst of what is chosen.
 const (
-	ofMounts  = ofHost + ",guest=~`${guest:regex}`"
+	ofMounts  = ofHost + ",guest=~`${container:regex}`"
 	ofMount   = ofMounts + ",mountpoint=~`${mountpoint:regex}`"
 	ofMountOp = ofMount + `,op=~"$op"`
 )
@@ -23,7 +23,7 @@ func filesystems() Dashboard {
 		Variables: []Variable{hostVariable(false), mountGuestVariable(), mountpointVariable(), opVariable()},
 		Alerts:    ofHost + `,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+"`,
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{fsWorst(), fsStuck(), fsKnown(), fsShortOfCPU(), firing(ofHost+`,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+|VirtVMKeyConflict"`, 9)}},
+			{Height: 4, Panels: []Panel{fsWorst(), fsStuck(), fsKnown(), fsShortOfCPU(), firing(ofHost+`,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+|VirtVMKeyConflict"`, "virt_node_info{"+ofHost+"}", 9)}},
 			{Height: 9, Panels: []Panel{fsMounts()}},
 			{Title: "$mountpoint: $op", Height: 9, Panels: []Panel{fsRatio(), fsAdded()}},
 			{Height: 8, Panels: []Panel{fsSides(), fsWhere(), fsOps()}},
@@ -37,7 +37,7 @@ func filesystems() Dashboard {
 }
 
 func mountGuestVariable() Variable {
-	return Variable{Name: "guest", Label: "In container", Query: "label_values(virt_fs_mount_info{" + ofHost + "}, guest)", All: true}
+	return Variable{Name: "container", Label: "In container", Query: "label_values(virt_fs_mount_info{" + ofHost + "}, guest)", All: true}
 }
 
 func mountpointVariable() Variable {
@@ -112,7 +112,7 @@ func withInfo(family string) string {
 
 func fsMounts() Panel {
 	chosen := Link{Title: "Show this mount", URL: "/d/virt-filesystems?${datasource:queryparam}&${__url_time_range}" +
-		"&var-host=${__data.fields.instance:percentencode}&var-guest=$__all&var-mountpoint=${__data.fields.mountpoint:percentencode}"}
+		"&var-host=${__data.fields.instance:percentencode}&var-container=$__all&var-mountpoint=${__data.fields.mountpoint:percentencode}"}
 	return Panel{
 		Title: "All mounts", Width: 24, Draw: Table{By: []string{"instance", "guest", "mountpoint", "passthrough", "source"}, Sort: "By threshold"},
 		Description: "Each by its worst operation. By threshold: 100 % is where the warning begins, for which ratio and added time must both be high; – is where the machine is too short of CPUs to judge it, or the alert is muted. At least: the lower bound of what was measured. Click on a mount to see it below.",

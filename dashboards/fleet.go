@@ -33,7 +33,7 @@ func fleetState() Panel {
 			Expr:   "max(\n  " + severityOf("instance", "virt_node_info{"+ofHost+"}") + "\n  and on (instance) " + fleetKnown + "\n)",
 			Legend: "State", Instant: true,
 		}},
-		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: severitySteps(),
+		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: stateSteps(),
 	}
 }
 
@@ -66,7 +66,7 @@ func fleetGuests() Panel {
 		Title: "Guests", Width: 4, Draw: Stat{Wide: true},
 		Description: "Virtual machines and containers, those inside others included.",
 		Queries: []Query{{
-			Expr:   "sum by (kind) (" + once("virt:node_guests:count{"+ofHost+`,kind=~"$kind"}`) + ")",
+			Expr:   "sum by (kind) (" + once("virt:node_guests:count{"+ofFleet+"}") + ")",
 			Legend: "{{kind}}", Instant: true,
 		}},
 		Unit: "none", NoValue: "none", MayBeEmpty: "a host may have no guests",

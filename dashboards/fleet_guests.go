@@ -24,7 +24,7 @@ func fleetGuestTable() Panel {
 	return Panel{
 		Title: "Guests: the 100 that are hurt most", Width: 18,
 		Draw: Table{By: strings.Split(guestRow, ", "), Also: []string{"tenant"}, Sort: "× alert"},
-		Description: "× alert: the greatest of what a guest waits for, as a multiple of what its alert bears. Click on a heading to sort, on a name for the guest. " +
+		Description: "× alert: the greatest of what a guest waits for, as a multiple of what its alert bears; –: less than a tenth of it, or not measured. Click on a heading to sort, on a name for the guest. " +
 			"Narrow the choice above to see guests that are not among the 100.",
 		Queries: asOfNow(
 			Query{Expr: fleetRows + withTenant, Column: "× alert"},
@@ -43,8 +43,8 @@ func fleetGuestTable() Panel {
 func fleetGuestColumns() []Field {
 	return append(guestColumns(),
 		Field{Name: "tenant", Title: "Tenant"},
-		severityColumn(),
-		Field{Name: "× alert", Unit: "suffix: ×", Steps: hurtSteps(), Cell: "color-background", Width: 90},
+		severityColumn(severityWords()),
+		Field{Name: "× alert", Unit: "suffix: ×", Steps: hurtSteps(), Words: []Word{{0, "–", calm}}, Cell: "color-background", Width: 90},
 		Field{Name: "CPUs wanted", Unit: "none"},
 		Field{Name: "Kept from CPU", Steps: stepsOf("VirtGuestCPUStealHigh"), Cell: "gauge", Max: of(1)},
 		Field{Name: "Own quota", Steps: stepsOf("VirtGuestCPUThrottled"), Cell: "color-background"},
@@ -59,7 +59,7 @@ func fleetGuestLines() Panel {
 		Description: "What a guest waits for as a multiple of what its alert bears: of those that wait now the worst of the time that is shown. Click on one for the reasons.",
 		Queries: []Query{{
 			Expr:   worstStill(10, guestLine+", resource", "virt:guest_hurt:ratio{"+ofFleet+"}"),
-			Legend: "{{guest}} ({{resource}})",
+			Legend: "{{guest}} ({{resource}})  {{instance}}",
 		}},
 		Unit: "suffix: ×", Decimals: 1, Min: of(0), NoValue: "nobody", Steps: hurtSteps(),
 		Fields:     []Field{{Pattern: "/.*/", Links: []Link{guestLink(false)}}},

@@ -14,7 +14,7 @@ func fleetHostTable() Panel {
 		Description: "Click on a heading to sort, on a name for the host. Kept from CPU: part of the CPU time that the host's guests asked for and others had. " +
 			"Own steal: what this machine's own hypervisor kept from it. PSI: part of the time in which something on the host waits.",
 		Queries: asOfNow(
-			Query{Expr: severityOf("instance", fleetKnown) + "\nand on (instance) " + fleetKnown, Column: "Worst alert"},
+			Query{Expr: hostSeverity(fleetKnown), Column: "Worst alert"},
 			Query{Expr: "max by (instance) (virt_node_info{" + ofHost + "}) * on (instance) group_left (role) topk by (instance) (1, virt_node_info{" + ofHost + "})"},
 			Query{Expr: "min by (instance) (up{" + ofHost + "} and on (job, instance) " + fleetKnown + ")", Column: "Exporter"},
 			Query{Expr: "sum by (instance) (" + once("virt:node_guests:count{"+ofHost+"}") + ")", Column: "Guests"},
@@ -35,7 +35,7 @@ func fleetHostColumns() []Field {
 	return []Field{
 		{Name: "instance", Title: "Host", Links: []Link{hostLink(true)}},
 		{Name: "role", Title: "It is a", Width: 90},
-		severityColumn(),
+		severityColumn(hostWords()),
 		{Name: "Exporter", Unit: "none", Words: []Word{{0, "SILENT", critical}, {1, "answers", calm}}, Cell: "color-text", Width: 90},
 		{Name: "Guests", Unit: "none", Width: 75},
 		{Name: "Hurt", Unit: "none", Steps: []Step{{0, calm}, {1, warning}}, Cell: "color-background", Width: 70},

@@ -31,7 +31,7 @@ func fleetCulprits() Panel {
 		Description: "Guests and services that others wait for now: for cpu in CPUs, for io and memory in guests that wait all the time. Noisy neighbours has the evidence.",
 		Queries: []Query{{
 			Expr:   worstStill(6, "instance, culprit, resource", "virt:culprit_waits:rate5m{"+ofHost+"}"),
-			Legend: "{{culprit}} ({{resource}})",
+			Legend: "{{culprit}} ({{resource}})  {{instance}}",
 		}},
 		Unit: "none", Decimals: 2, Min: of(0), NoValue: "nobody",
 		Steps:      []Step{{0, calm}, {0.1, warning}},

@@ -85,6 +85,7 @@ type (
 		Format       string        `json:"format,omitempty"`
 		Instant      bool          `json:"instant"`
 		Range        bool          `json:"range"`
+		Interval     string        `json:"interval,omitempty"` // the least step
 		EditorMode   string        `json:"editorMode"`
 	}
 	grafanaTransformation struct {

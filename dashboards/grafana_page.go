@@ -1,5 +1,10 @@
 package dashboards
 
+import (
+	"slices"
+	"strings"
+)
+
 // tag is what all dashboards have, by which they find each other.
 const tag = "virt_exporter"
 
@@ -10,13 +15,40 @@ func (d *Dashboard) links() []grafanaLink {
 	if d.Wall {
 		return []grafanaLink{}
 	}
-	return []grafanaLink{
-		{
-			Title: "virt_exporter", Type: "dashboards", Tags: []string{tag}, AsDropdown: true,
-			IncludeVars: true, KeepTime: true, Tooltip: "The other dashboards",
-		},
-		{Title: "Runbook", Type: "link", URL: runbookURL, Tags: []string{}, TargetBlank: true, Icon: "doc", Tooltip: "What to do about each alert"},
+	runbook := grafanaLink{Title: "Runbook", Type: "link", URL: runbookURL, Tags: []string{}, TargetBlank: true, Icon: "doc", Tooltip: "What to do about each alert"}
+	if d.manyHosts() {
+		return append(d.linksByName(), runbook)
 	}
+	return []grafanaLink{{
+		Title: "virt_exporter", Type: "dashboards", Tags: []string{tag}, AsDropdown: true,
+		IncludeVars: true, KeepTime: true, Tooltip: "The other dashboards",
+	}, runbook}
+}
+
+// linksByName is a link to each of the other dashboards, for one that may show all hosts:
+// a menu would carry All to those of one host. Grafana takes it from an address, even
+// where it offers it to nobody, and they would show all hosts as if they were one.
+func (d *Dashboard) linksByName() []grafanaLink {
+	var all []grafanaLink
+	for _, to := range All() {
+		if to.UID == d.UID || to.Wall {
+			continue
+		}
+		url := "/d/" + to.UID + "?${datasource:queryparam}"
+		if to.manyHosts() {
+			url += "&${host:queryparam}"
+		}
+		_, name, _ := strings.Cut(to.Title, ": ")
+		all = append(all, grafanaLink{
+			Title: name, Type: "link", URL: url, Tags: []string{}, KeepTime: true, Icon: "dashboard", Tooltip: to.Description,
+		})
+	}
+	return all
+}
+
+// manyHosts reports whether several hosts, and all of them, can be chosen.
+func (d *Dashboard) manyHosts() bool {
+	return slices.ContainsFunc(d.Variables, func(v Variable) bool { return v.Name == "host" && v.Multi })
 }
 
 // annotations mark when alerts fired.
@@ -58,7 +90,8 @@ func (d *Dashboard) templating() grafanaList {
 }
 
 // grafana returns a variable as Grafana reads it. Values are asked for when a
-// dashboard is opened, and not with each change of the time: a fleet has thousands.
+// dashboard is opened, and not with each change of the time, where they are many: a
+// fleet has thousands.
 func (v *Variable) grafana() map[string]any {
 	g := map[string]any{"name": v.Name, "label": v.Label, "hide": 0, "skipUrlSync": false, "current": map[string]any{"text": "", "value": ""}, "options": []any{}}
 	if v.Kind == "custom" {
@@ -67,6 +100,9 @@ func (v *Variable) grafana() map[string]any {
 		g["type"], g["datasource"] = "query", prometheus()
 		g["query"] = map[string]any{"query": v.Query, "refId": "StandardVariableQuery"}
 		g["definition"], g["refresh"], g["sort"], g["regex"] = v.Query, 1, 1, ""
+		if v.Past {
+			g["refresh"] = 2
+		}
 	}
 	g["multi"], g["includeAll"] = v.Multi, v.All
 	if v.All {

@@ -22,7 +22,7 @@ func (p *Panel) grafana() grafanaPanel {
 	for i, q := range p.Queries {
 		g.Targets = append(g.Targets, grafanaTarget{
 			RefID: refID(i), Datasource: source, Expr: q.Expr, LegendFormat: q.Legend,
-			Instant: q.Instant, Range: !q.Instant, EditorMode: "code",
+			Instant: q.Instant, Range: !q.Instant, Interval: q.MinStep(), EditorMode: "code",
 		})
 	}
 	p.Draw.draw(p, &g)
@@ -137,6 +137,9 @@ func (f *Field) properties() map[string]any {
 	}
 	if f.Max != nil {
 		set["max"] = *f.Max
+	}
+	if f.Digits != nil {
+		set["decimals"] = *f.Digits
 	}
 	if len(f.Links) > 0 {
 		var links []grafanaDataLink

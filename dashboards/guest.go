@@ -10,10 +10,10 @@ func guest() Dashboard {
 		UID: "virt-guest", File: "guest", Title: "Virtualization: guest",
 		Description: "One virtual machine or container: is it being hurt, by what, and by whom. Marks are alerts of this guest.",
 		From:        "now-1h", Refresh: "30s",
-		Variables: []Variable{hostVariable(true), kindVariable(), runtimeVariable(), guestVariable()},
+		Variables: []Variable{hostVariable(true), guestVariable(), guestKindVariable(), guestRuntimeVariable()},
 		Alerts:    ofGuest,
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, 4)}},
+			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, "virt_node_info{"+ofHost+"}", 4)}},
 			{Height: 4, Panels: []Panel{guestIdentity()}},
 			{Title: "CPU", Height: 8, Panels: []Panel{guestDemand(), guestStealBy(), guestCoverage()}},
 			{Height: 8, Panels: []Panel{guestWaits(), guestWaitQuantiles(), guestQuota()}},
@@ -36,10 +36,17 @@ func guestRate(by, family, matchers string) string {
 	if matchers != "" {
 		selected = ofGuestAnd(matchers)
 	}
-	if by != "" {
-		by = " by (" + by + ")"
+	return ofOneGuest(by, fmt.Sprintf("rate(%s{%s}[$__rate_interval])", family, selected))
+}
+
+// ofOneGuest adds what one guest has by labels. Where several are selected, for one
+// exporter asks two hosts that have machines of one name or two jobs scrape it, they
+// are not added: the greatest counts.
+func ofOneGuest(by, expr string) string {
+	if by == "" {
+		return fmt.Sprintf("max(sum by (%s) (%s))", guestLabels, expr)
 	}
-	return fmt.Sprintf("sum%s (%s)", by, once(fmt.Sprintf("rate(%s{%s}[$__rate_interval])", family, selected)))
+	return fmt.Sprintf("max by (%[1]s) (sum by (%[2]s, %[1]s) (%[3]s))", by, guestLabels, expr)
 }
 
 // answer is a large number with its past below.
@@ -62,7 +69,7 @@ func guestSteal() Panel {
 }
 
 func guestWhy() Panel {
-	expr := "topk(1, sum by (cause, culprit) (" + once("virt:guest_cpu_steal_by:ratio_rate5m{"+ofGuest+"}") + ") > 0.01)"
+	expr := "topk(1, " + ofOneGuest("cause, culprit", "virt:guest_cpu_steal_by:ratio_rate5m{"+ofGuest+"}") + " > 0.01)"
 	return Panel{
 		Title: "CPU: mostly because of", Width: 5, Draw: Stat{Fill: true, Across: true},
 		Description: "The largest cause of its waits for a CPU, as a part of the time it asked for, and who it was: a neighbour is another guest, system a unit of the host, throttle its own quota and self its own threads, which no alert on others counts.",
@@ -110,11 +117,11 @@ func guestMemoryWaits() Panel {
 }
 
 // guestKills counts kills in the time that is shown. Those of a guest that was born
-// with them only the rule sees.
+// with them only the rule sees, which looks at 15 minutes at a time.
 func guestKills() Panel {
-	expr := fmt.Sprintf(
-		"max(max_over_time(virt:guest_oom_kills:increase15m{%[1]s}[$__range]))\n"+
-			`or sum(max without (job) (increase(virt_guest_memory_events_total{%[1]s,event="oom_kill"}[$__range])))`, ofGuest)
+	expr := fmt.Sprintf("max(\n"+
+		`  label_replace(max(increase(virt_guest_memory_events_total{%[1]s,event="oom_kill"}[$__range])), "of", "counter", "", "")`+"\n"+
+		`  or label_replace(max(max_over_time(virt:guest_oom_kills:increase15m{%[1]s}[$__range])), "of", "rule", "", "")`+"\n)", ofGuest)
 	return Panel{
 		Title: "OOM kills", Width: 2, Draw: Stat{Fill: true},
 		Description: "Processes of it that the kernel killed for want of memory in the time that is shown. See its limit and its memory below.",
@@ -127,19 +134,25 @@ func guestKills() Panel {
 
 // firing is the panel of the alerts that fire for what is selected, pages first: as many
 // as there is room for, below each other. Only names are shown, so that none fires is a
-// name too.
-func firing(matchers string, width int) Panel {
+// name too, and so is that nothing is known: nobody evaluates alerts, or who must be
+// heard for it is silent.
+func firing(matchers, heard string, width int) Panel {
+	known := watchdog
+	if heard != "" {
+		known += "\n  and on () " + heard
+	}
 	expr := fmt.Sprintf("topk(4, max by (alert) (label_replace(\n"+
 		"  ALERTS{%[1]s,%[2]s,severity=\"critical\"} * 3\n"+
 		"  or ALERTS{%[1]s,%[2]s,severity=\"warning\"} * 2\n"+
 		"  or ALERTS{%[1]s,%[2]s,severity=\"info\"} * 1,\n"+
 		"  \"alert\", \"$1\", \"alertname\", \"Virt(?:Guest|Filesystem)?(.+)\"\n)))\n"+
-		"or on () label_replace(vector(0), \"alert\", \"none\", \"\", \"\")", alerting, matchers)
+		"or on () (\n  label_replace(vector(0), \"alert\", \"none\", \"\", \"\")\n  and on () %[3]s\n)\n"+
+		"or on () label_replace(vector(-1), \"alert\", \"NO DATA\", \"\", \"\")", alerting, matchers, known)
 	return Panel{
 		Title: "Firing alerts", Width: width, Draw: Stat{Names: true, Fill: true, Across: true, Size: 14},
-		Description: "Alerts that fire now, in the colour of their severity, pages first, four at most. The runbook says what to do about each.",
+		Description: "Alerts that fire now, in the colour of their severity, pages first, four at most. NO DATA: nobody evaluates alerts, or no exporter that is shown here answers, so nothing is known. The runbook says what to do about each.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{alert}}"}},
-		Decimals:    Auto, Steps: severitySteps(),
+		Decimals:    Auto, Steps: stateSteps(),
 		Links: []Link{{"Runbook", runbookURL}},
 	}
 }

@@ -29,7 +29,7 @@ func guestDemand() Panel {
 // the twelve that matter most in the time that is shown are enough for a picture.
 func byCause(recorded string) string {
 	selected := recorded + "{" + ofGuest + "}"
-	return steadyTop(12, "sum by (cause, culprit) ("+once(selected)+")", "sum by (cause, culprit) ("+once("sum_over_time("+selected+"[$__range] @ end())")+")")
+	return steadyTop(12, ofOneGuest("cause, culprit", selected), ofOneGuest("cause, culprit", "sum_over_time("+selected+"[$__range] @ end())"))
 }
 
 func guestStealBy() Panel {
@@ -39,7 +39,7 @@ func guestStealBy() Panel {
 		Queries:     []Query{{Expr: byCause("virt:guest_cpu_steal_by:ratio_rate5m"), Legend: "{{cause}} {{culprit}}"}},
 		Unit:        "percentunit", Decimals: Auto, Min: of(0),
 		Fields: namelessColors(),
-		Links:  []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}&${guest:queryparam}"}},
+		Links:  []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}&${guest:queryparam}&var-at=${host:percentencode}&var-victim_kind=${kind:percentencode}&var-victim_runtime=${runtime:percentencode}"}},
 	}
 }
 
@@ -61,7 +61,7 @@ func guestWaits() Panel {
 	return Panel{
 		Title: "CPU: single waits", Width: 10, Draw: Heatmap{},
 		Description: "How many waits for a CPU took how long. Many short ones are a busy machine; a band that climbs above 10 ms is felt: ask the split above at that moment.",
-		Queries:     []Query{{Expr: "sum by (le) (" + once("increase(virt_guest_cpu_steal_latency_seconds_bucket{"+ofGuest+"}[$__rate_interval])") + ")"}},
+		Queries:     []Query{{Expr: ofOneGuest("le", "increase(virt_guest_cpu_steal_latency_seconds_bucket{"+ofGuest+"}[$__rate_interval])")}},
 		Unit:        "s", Decimals: Auto,
 		MayBeEmpty: "single waits are only seen by the programs in the kernel, and heatmaps need classic buckets",
 	}

@@ -13,15 +13,21 @@ func opColors() []Field {
 	}
 }
 
+// requestSteps are where the alert on the time of requests begins: that of flushes, which
+// wait for what was written before them, is a line of its own.
+func requestSteps() []Step {
+	return append(stepsOf("VirtGuestIOLatencyHigh"), Step{limits()["VirtGuestIOLatencyHigh/flush"].warning, purple})
+}
+
 const notTimed = "requests are timed by libvirt for virtual machines, and by the programs in the kernel for the others; a guest may do no I/O"
 
 func guestLayers() Panel {
 	expr := fmt.Sprintf("max by (layer, op) (virt:guest_io_latency:seconds_rate5m{%s})", ofGuestAnd(`op=~"read|write|flush"`))
 	return Panel{
 		Title: "I/O: time of a request, guest and host", Width: 10, Draw: Lines{Limits: true},
-		Description: "Guest is what it waits for, host what the disk below takes for it. Both high: the disk, or who else uses it. Only the guest's high: its own caps or the virtual layer, see beside it.",
+		Description: "Guest is what it waits for, host what the disk below takes for it. Both high: the disk, or who else uses it. Only the guest's high: its own caps or the virtual layer, see beside it. Dashed: where VirtGuestIOLatencyHigh begins, in the colour of flushes that of flushes.",
 		Queries:     []Query{{Expr: expr, Legend: "{{layer}} {{op}}"}},
-		Unit:        "s", Decimals: Auto, Min: of(0), Steps: stepsOf("VirtGuestIOLatencyHigh"), Fields: opColors(),
+		Unit:        "s", Decimals: Auto, Min: of(0), Steps: requestSteps(), Fields: opColors(),
 		Links:      []Link{{"Runbook", runbookURL + "#virtguestiolatencyhigh"}},
 		MayBeEmpty: notTimed,
 	}
@@ -83,7 +89,7 @@ func guestCaps() Panel {
 // guestIOLatency is of the layer that the guest feels.
 func guestIOLatency() Panel {
 	buckets := func(layer string) string {
-		return "sum by (le) (" + once("increase(virt_guest_io_latency_seconds_bucket{"+ofGuestAnd(`layer="`+layer+`"`)+"}[$__rate_interval])") + ")"
+		return ofOneGuest("le", "increase(virt_guest_io_latency_seconds_bucket{"+ofGuestAnd(`layer="`+layer+`"`)+"}[$__rate_interval])")
 	}
 	return Panel{
 		Title: "I/O: single requests", Width: 8, Draw: Heatmap{},

@@ -1,7 +1,11 @@
 package dashboards
 
-// outermost leaves guests that are not inside others, so that nothing is added twice.
-const outermost = " and on (job, instance, vm_host, kind, runtime, guest) virt:guest:outer{" + ofHost + "}"
+// outermost leaves guests that are not inside others, so that nothing is added twice;
+// everOutermost those that were so last in the time that is shown.
+const (
+	outermost     = " and on (" + guestLabels + ") virt:guest:outer{" + ofHost + "}"
+	everOutermost = " and on (" + guestLabels + ") last_over_time(virt:guest:outer{" + ofHost + "}[$__range] @ end())"
+)
 
 // host says why guests of one host wait: for each other, for what is promised and not
 // there, or for what this machine itself waits for.
@@ -45,7 +49,7 @@ func hostState() Panel {
 			Expr:   "max(\n  " + severityOf("instance", "virt_node_info{"+ofHost+"}") + "\n  and on (instance) " + fleetKnown + "\n)",
 			Legend: "Worst alert", Instant: true,
 		}},
-		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: severitySteps(),
+		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: stateSteps(),
 		Links: []Link{{"Runbook", runbookURL}},
 	}
 }

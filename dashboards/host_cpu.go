@@ -1,17 +1,17 @@
 package dashboards
 
 // hostCPUUse stacks what the guests use: those that used most in the time that is
-// shown, and the others as one.
+// shown, and the others as one. Who was there for a part of it used that much less.
 func hostCPUUse() Panel {
 	const usage = "virt:guest_cpu_usage:rate5m{" + ofHost + "}"
-	const by = " by (job, instance, vm_host, kind, runtime, guest) "
-	const most = "topk(10, avg" + by + "(avg_over_time(" + usage + "[$__range] @ end())))"
+	const one = "instance, vm_host, kind, runtime, guest" // of an exporter that two jobs scrape too
+	const most = "topk(10, max by (" + one + ") (sum_over_time(" + usage + "[$__range] @ end())" + everOutermost + "))"
 	return Panel{
 		Title: "CPUs that are used, by guest", Width: 8, Draw: Lines{Stacked: true},
 		Description: "The ten guests that used most, helpers included, and the rest. Where all together come near the CPUs that there are, guests wait for each other: move one away, or give it a quota.",
 		Queries: []Query{
-			{Expr: "max by (" + guestLine + ") (" + usage + outermost + " and on (job, instance, vm_host, kind, runtime, guest) " + most + ")", Legend: "{{guest}}"},
-			{Expr: "sum(" + once(usage+outermost+" unless on (job, instance, vm_host, kind, runtime, guest) "+most) + ")", Legend: "other guests"},
+			{Expr: "max by (" + guestLine + ") (" + usage + outermost + " and on (" + one + ") " + most + ")", Legend: "{{guest}}"},
+			{Expr: "sum(" + once(usage+outermost+" unless on ("+one+") "+most) + ")", Legend: "other guests"},
 			{Expr: "max(rate(virt_node_cpu_usage_seconds_total{" + ofHost + "}[$__rate_interval]))", Legend: "the whole machine"},
 			{Expr: "max(virt_node_cpus{" + ofHost + "})", Legend: "CPUs that there are"},
 		},
@@ -60,18 +60,19 @@ func blamed(above string) string {
 }
 
 // hostMatrix has the victims below each other and the culprits beside each other. Of a
-// culprit that is a guest only the name is shown.
+// culprit that is a guest only the name is shown: two of one name share a column, and
+// of two victims of one name the row has the greater value.
 func hostMatrix() Panel {
 	return Panel{
 		Title: "Who keeps whom from the CPU, now", Width: 12,
-		Draw: Matrix{Row: "guest", Column: "culprit", Corner: "who waits ↓   for whom →"},
+		Draw: Matrix{Row: "guest", Column: "who", Corner: "who waits ↓   for whom →"},
 		Description: "Part of the CPU time that the guest of the row asked for and did not get while the column's guest or service ran and had more than its share: the 60 greatest. A column of colours is a guest that needs a quota, or a host of its own. " +
 			"Who waits, and has more than its share itself, has no row.",
 		Queries: []Query{{
-			Expr: "topk(60, sum by (guest, culprit) (" + once(`label_replace(
-  `+blamed(">= 0.005")+`,
-  "culprit", "$1", "culprit", "[a-z]+/[^/]+/(.+)"
-)`) + "))",
+			Expr: "topk(60, max by (guest, who) (sum by (" + guestLabels + `, who) (label_replace(
+  ` + blamed(">= 0.005") + `,
+  "who", "$2", "culprit", "([a-z]+/[^/]+/)?(.+)"
+))))`,
 			Instant: true,
 		}},
 		Unit: "percentunit", Decimals: 1, NoValue: "nobody keeps anybody from the CPU", Steps: stepsOf("VirtNoisyNeighbour/cpu"),

@@ -37,16 +37,16 @@ func hostDiskRequests() Panel {
 	}
 }
 
-// hostDiskGuests chooses by what was done from the beginning to the end of the time
-// that is shown, and not at each point.
+// hostDiskGuests chooses by what was done in all of the time that is shown, and not at
+// each point, by guests too that have ended.
 func hostDiskGuests() Panel {
-	const bytes = "virt_guest_io_bytes_total" + hostBlocks
-	const most = "topk(10, sum by (" + guestLine + ") (max without (job) ((" + bytes + " @ end() - " + bytes + " @ start() >= 0) or " + bytes + " @ end())))"
+	const moved = "virt:guest_io_bytes:rate5m{" + ofHost + "}"
 	return Panel{
 		Title: "Bytes on the host's disks, by guest", Width: 12, Draw: Lines{Stacked: true},
 		Description: "The ten guests that read and write most, all disks together. If others wait for the disk meanwhile, cap the first of them.",
 		Queries: []Query{{
-			Expr:   "sum by (" + guestLine + ") (" + once("rate("+bytes+"[$__rate_interval])"+outermost) + ")\nand " + most,
+			Expr: steadyTop(10, "sum by ("+guestLine+") ("+once(moved+outermost)+")",
+				"sum by ("+guestLine+") ("+once("sum_over_time("+moved+"[$__range] @ end())"+everOutermost)+")"),
 			Legend: "{{guest}}",
 		}},
 		Unit: "Bps", Decimals: Auto, Min: of(0), NoValue: "none",

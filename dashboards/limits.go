@@ -1,5 +1,7 @@
 package dashboards
 
+import "math"
+
 // limits are the thresholds of the alert rules, from which on panels change their colour: see
 // thresholds.rules.yml, with which a test compares them. Who overrides one there sees
 // the alert change and not the colour.
@@ -11,6 +13,7 @@ func limits() map[string]limit {
 		"VirtNoisyNeighbour/io":        {warning: 0.20},
 		"VirtNoisyNeighbour/memory":    {warning: 0.10},
 		"VirtGuestIOLatencyHigh":       {warning: 0.1},
+		"VirtGuestIOLatencyHigh/flush": {warning: 0.3},
 		"VirtGuestIOOverheadHigh":      {warning: 0.01},
 		"VirtGuestMemoryPressureHigh":  {warning: 0.10, critical: 0.40},
 		"VirtGuestMemorySwappedByHost": {warning: 0.05},
@@ -27,6 +30,17 @@ func limits() map[string]limit {
 
 // limit is from where on an alert tells, warns and pages; 0: it does not.
 type limit struct{ note, warning, critical float64 }
+
+// timesSteps returns the colours of what is a multiple of the warning's threshold. Where
+// an alert has no page, or none that is a multiple of the warning, nothing has its
+// colour.
+func timesSteps(alert string) []Step {
+	steps := []Step{{0, plain}, {1, warning}}
+	if l := limits()[alert]; l.warning > 0 && l.critical > 0 {
+		steps = append(steps, Step{math.Round(100*l.critical/l.warning) / 100, critical})
+	}
+	return steps
+}
 
 // stepsOf returns the colours of a value that an alert judges.
 func stepsOf(alert string) []Step {

@@ -90,6 +90,73 @@ func TestNamesOnTheWallShrink(t *testing.T) {
 	}
 }
 
+// Grafana gives the colour of the first step to what has no number. A screen on which
+// nothing is known must not look like one on which all is well.
+func TestNoDataDoesNotLookWell(t *testing.T) {
+	n := 0
+	for _, d := range All() {
+		for _, p := range d.Panels() {
+			if stat, ok := p.Draw.(Stat); !ok || !stat.Fill || p.NoValue != "NO DATA" || len(p.Words) == 0 {
+				continue
+			}
+			n++
+			base, colorOf := p.Steps[0].Color, ""
+			for _, s := range p.Steps[1:] {
+				if s.From <= 0 {
+					colorOf = s.Color
+				}
+			}
+			if base != noData || colorOf != calm {
+				t.Errorf("%s, %q: NO DATA is %s, and what is well %s", d.File, p.Title, base, colorOf)
+			}
+		}
+	}
+	if n < 4 {
+		t.Errorf("%d panels show a state, there should be some more", n)
+	}
+}
+
+// Where series are of many hosts, those of one name on two of them are not the same.
+func TestNamesOfManyHostsHaveTheirHosts(t *testing.T) {
+	for _, d := range All() {
+		if !d.Wall && d.File != "fleet" {
+			continue
+		}
+		for _, p := range d.Panels() {
+			if _, table := p.Draw.(Table); table {
+				continue
+			}
+			for _, q := range p.Queries {
+				if strings.Contains(q.Expr, "by (instance") && strings.Contains(q.Legend, "{{") && !strings.Contains(q.Legend, "{{instance}}") && !strings.Contains(q.Expr, "count by") {
+					t.Errorf("%s, %q names its series %q, on whatever host they are", d.File, p.Title, q.Legend)
+				}
+			}
+		}
+	}
+}
+
+// A sum over the time that is shown says by itself neither little nor much.
+func TestSumsOverTheTimeShownHaveNoColour(t *testing.T) {
+	for _, d := range All() {
+		for _, p := range d.Panels() {
+			for _, q := range p.Queries {
+				if _, bars := p.Draw.(Bars); bars && strings.Contains(q.Expr, "sum_over_time(") && len(p.Steps) > 0 {
+					t.Errorf("%s, %q has colours of a sum over whatever time is shown", d.File, p.Title)
+				}
+			}
+		}
+	}
+}
+
+// Guests of whom nothing is measured are not well at zero times.
+func TestNothingMeasuredIsNoMultiple(t *testing.T) {
+	for _, f := range fleetGuestColumns() {
+		if f.Name == "× alert" && (len(f.Words) != 1 || f.Words[0].Value != 0 || f.Words[0].Text != "–") {
+			t.Errorf("0 of what an alert bears is shown as %v", f.Words)
+		}
+	}
+}
+
 func hasCalm(steps []Step, words []Word) bool {
 	return slices.ContainsFunc(steps, func(s Step) bool { return s.Color == calm }) ||
 		slices.ContainsFunc(words, func(w Word) bool { return w.Color == calm })

@@ -2,7 +2,7 @@ package dashboards
 
 const (
 	ofPairs  = ofHost + `,resource=~"$resource"`
-	ofVictim = ofHost + ",guest=~`${guest:regex}`"
+	ofVictim = "instance=~`${at:regex}`" + `,kind=~"$victim_kind",runtime=~"$victim_runtime"` + ",guest=~`${guest:regex}`"
 
 	pairLine = "instance, kind, runtime, guest, culprit, resource"
 )
@@ -18,36 +18,22 @@ func neighbours() Dashboard {
 		UID: "virt-neighbours", File: "neighbours", Title: "Virtualization: noisy neighbours",
 		Description: "Who is in whose way, since when, and how that is known. Click on a victim for the evidence, which is below.",
 		From:        "now-3h", Refresh: "30s",
-		Variables: []Variable{hostVariable(false), resourceVariable(), victimVariable()},
+		Variables: append([]Variable{hostVariable(false), resourceVariable()}, victimVariables()...),
 		Alerts:    `alertname="VirtNoisyNeighbour",` + ofHost,
 		Rows: []Row{
 			{Height: 4, Panels: []Panel{neighboursVictims(), neighboursCulprits(), neighboursWorst(), neighboursAlerts()}},
 			{Height: 10, Panels: []Panel{neighboursTimeline(), neighboursAlertsTimeline()}},
 			{Height: 10, Panels: []Panel{neighboursTable(), neighboursCauses()}},
-			{Title: "Evidence for $guest: CPU", Height: 9, Panels: []Panel{victimCPU(), victimDemand(), culpritCPU(), victimMethod()}},
-			{Title: "Evidence for $guest: disk", Height: 8, Panels: []Panel{victimDisk(), victimRequests(), culpritDisk()}},
-			{Title: "Evidence for $guest: memory", Height: 8, Panels: []Panel{victimMemory(), victimUse(), culpritMemory()}},
-			{Title: "What $guest waits for that is no neighbour", Height: 8, Panels: []Panel{ownCPU(), ownDisk(), ownMemory(), ownHost()}},
+			{Title: "Evidence for $guest on $at: CPU", Height: 9, Panels: []Panel{victimCPU(), victimDemand(), culpritCPU(), victimMethod()}},
+			{Title: "Evidence for $guest on $at: disk", Height: 8, Panels: []Panel{victimDisk(), victimRequests(), culpritDisk()}},
+			{Title: "Evidence for $guest on $at: memory", Height: 8, Panels: []Panel{victimMemory(), victimUse(), culpritMemory()}},
+			{Title: "What $guest on $at waits for that is no neighbour", Height: 8, Panels: []Panel{ownCPU(), ownDisk(), ownMemory(), ownHost()}},
 		},
 	}
 }
 
-// victimVariable lists those that somebody was in the way of, and no others.
-func victimVariable() Variable {
-	return Variable{Name: "guest", Label: "Victim", Query: "label_values(" + noisyPairs + ", guest)"}
-}
-
 func resourceVariable() Variable {
 	return Variable{Name: "resource", Label: "Resource", Kind: "custom", Query: "cpu,io,memory", All: true, Multi: true}
-}
-
-// victimLink chooses the victim of a series, or of a row of a table, for the evidence.
-func victimLink(table bool) Link {
-	const to = toNeighbours + "&${resource:queryparam}&var-host="
-	if table {
-		return Link{Title: "Evidence", URL: to + "${__data.fields.instance:percentencode}&var-guest=${__data.fields.guest:percentencode}"}
-	}
-	return Link{Title: "Evidence for ${__field.labels.guest}", URL: to + "${__field.labels.instance:percentencode}&var-guest=${__field.labels.guest:percentencode}"}
 }
 
 // judged has 1 where a pair is at the threshold of its alert or above, else 0.
@@ -83,12 +69,12 @@ func neighboursCulprits() Panel {
 func neighboursWorst() Panel {
 	return Panel{
 		Title: "Worst now: victim ← culprit", Width: 11, Draw: Stat{Across: true, Size: 20, NameSize: 20},
-		Description: "Part of the CPU time that the victim asked for, or of the time in which it waits for disk or memory. Click for the evidence.",
+		Description: "In parts of what the alert bears: ×1 is where VirtNoisyNeighbour begins. Click for the evidence.",
 		Queries: []Query{{
-			Expr:   "topk(3, max by (" + pairLine + ") (" + noisyPairs + "))",
+			Expr:   "topk(3, max by (" + pairLine + ") (virt:guest_culprit:by_threshold{" + ofPairs + "}))",
 			Legend: "{{guest}} ← {{culprit}} ({{resource}})", Instant: true,
 		}},
-		Unit: "percentunit", Decimals: 0, NoValue: "nobody", Steps: stepsOf("VirtNoisyNeighbour/cpu"),
+		Unit: "prefix:×", Decimals: 1, NoValue: "nobody", Steps: timesSteps("VirtNoisyNeighbour/cpu"),
 		Fields:     []Field{{Pattern: "/.*/", Links: []Link{victimLink(false)}}},
 		MayBeEmpty: "nobody is in another's way where all is well",
 	}

@@ -14,7 +14,7 @@ func evidence(title, description string, width int, unit string, queries ...Quer
 
 // ofCulprits leaves what is the doing of the chosen victim's culprits.
 func ofCulprits(series, resource string) string {
-	return series + "{" + ofHost + "}\nand on (job, instance, culprit) virt:guest_culprit:ratio_rate5m{" + ofVictim + `,resource="` + resource + `"}`
+	return series + "{instance=~`${at:regex}`}\nand on (job, instance, vm_host, culprit) virt:guest_culprit:ratio_rate5m{" + ofVictim + `,resource="` + resource + `"}`
 }
 
 func victimCPU() Panel {
@@ -22,7 +22,7 @@ func victimCPU() Panel {
 		"The CPU time that the victim asked for and did not get, as parts of what it asked for, by who had it. What is no neighbour is shown too: below 5 % altogether nobody needs to do anything.",
 		9, "percentunit",
 		Query{
-			Expr:   "sum by (instance, cause, culprit) (" + once("virt:guest_cpu_steal_by:ratio_rate5m{"+ofVictim+"}") + ") >= 0.005",
+			Expr:   ofOneGuest("cause, culprit", "virt:guest_cpu_steal_by:ratio_rate5m{"+ofVictim+"}") + " >= 0.005",
 			Legend: "{{cause}} {{culprit}}",
 		})
 	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), namelessColors()

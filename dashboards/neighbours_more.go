@@ -5,7 +5,7 @@ func victimDisk() Panel {
 		"Part of the time in which tasks of the victim waited for I/O, by who used the same disk more. An estimate: see beside it whether the culprit moved much at that moment.",
 		9, "percentunit",
 		Query{
-			Expr:   "sum by (instance, cause, culprit) (" + once("virt:guest_io_stall_by:rate5m{"+ofVictim+"}") + ") >= 0.005",
+			Expr:   ofOneGuest("cause, culprit", "virt:guest_io_stall_by:rate5m{"+ofVictim+"}") + " >= 0.005",
 			Legend: "{{cause}} {{culprit}}",
 		})
 	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), namelessColors()
@@ -14,13 +14,13 @@ func victimDisk() Panel {
 
 func victimRequests() Panel {
 	p := evidence("Time that its requests take",
-		"As the guest sees it where that is known, else on the host's disk. If it is as on quiet days, the waiting is of its own making.",
+		"As the guest sees it where that is known, else on the host's disk. If it is as on quiet days, the waiting is of its own making. Dashed: where VirtGuestIOLatencyHigh begins, purple for flushes.",
 		8, "s",
 		Query{
 			Expr:   `max by (instance, device, op, layer) (virt:guest_io_felt:seconds_rate5m{` + ofVictim + `,op!="discard"})`,
 			Legend: "{{device}} {{op}} ({{layer}})",
 		})
-	p.Draw, p.Steps = Lines{Limits: true}, stepsOf("VirtGuestIOLatencyHigh")
+	p.Draw, p.Steps = Lines{Limits: true}, requestSteps()
 	p.Links = []Link{{"Runbook", runbookURL + "#virtguestiolatencyhigh"}}
 	return p
 }
@@ -39,7 +39,7 @@ func victimMemory() Panel {
 		"Part of the time in which tasks of the victim waited for memory, by whose memory grew. own_limit is its own: raise its limit.",
 		9, "percentunit",
 		Query{
-			Expr:   "sum by (instance, cause, culprit) (" + once("virt:guest_memory_stall_by:rate5m{"+ofVictim+"}") + ") >= 0.005",
+			Expr:   ofOneGuest("cause, culprit", "virt:guest_memory_stall_by:rate5m{"+ofVictim+"}") + " >= 0.005",
 			Legend: "{{cause}} {{culprit}}",
 		})
 	p.Draw, p.Max, p.Fields = Lines{Stacked: true}, of(1), namelessColors()
@@ -78,29 +78,29 @@ func own(title, description, expr string) Panel {
 func ownCPU() Panel {
 	return own("CPU: no neighbour",
 		"throttle: its quota, raise it. self: more threads than CPUs. hypervisor: the host's own CPUs were taken away. wakeup: CPUs sleep deeply. unexplained: nobody who could be named.",
-		"sum by (cause) ("+once("virt:guest_cpu_steal_by:ratio_rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
+		ofOneGuest("cause", "virt:guest_cpu_steal_by:ratio_rate5m{"+ofVictim+`,cause!~"neighbour|system"}`))
 }
 
 func ownDisk() Panel {
 	return own("Disk: no neighbour",
 		"limit: a cap on its I/O. self: its own requests. device: a slow disk that nobody else uses. unexplained: nobody who could be named.",
-		"sum by (cause) ("+once("virt:guest_io_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
+		ofOneGuest("cause", "virt:guest_io_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`))
 }
 
 func ownMemory() Panel {
 	return own("Memory: no neighbour",
 		"own_limit: its own limit is reached, raise it. unexplained: nobody's memory grew that could be named.",
-		"sum by (cause) ("+once("virt:guest_memory_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`)+")")
+		ofOneGuest("cause", "virt:guest_memory_stall_by:rate5m{"+ofVictim+`,cause!~"neighbour|system"}`))
 }
 
-// ownHost is of the hosts of the victim alone, however many are chosen.
+// ownHost is of the host of the victim alone, however many are chosen.
 func ownHost() Panel {
-	const there = "\nand on (job, instance) virt:guest:tenant{" + ofVictim + "}"
+	const there = "{instance=~`${at:regex}`}"
 	p := evidence("The host below",
 		"Steal: its hypervisor gives its CPUs to others, which all of its guests feel. The others: part of the time in which anything on the host waits.",
 		6, "percentunit",
-		Query{Expr: "max by (instance) (virt:node_cpu_steal:ratio_rate5m{" + ofHost + "}" + there + ")", Legend: "steal"},
-		Query{Expr: "max by (instance, resource) (virt:node_pressure_waiting:ratio_rate5m{" + ofHost + "}" + there + ")", Legend: "waits for {{resource}}"})
+		Query{Expr: "max(virt:node_cpu_steal:ratio_rate5m" + there + ")", Legend: "steal"},
+		Query{Expr: "max by (resource) (virt:node_pressure_waiting:ratio_rate5m" + there + ")", Legend: "waits for {{resource}}"})
 	p.Max = of(1)
 	return p
 }

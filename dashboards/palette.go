@@ -51,3 +51,22 @@ func severityWords() []Word {
 func severitySteps() []Step {
 	return []Step{{0, calm}, {1, sky}, {2, warning}, {3, critical}}
 }
+
+// noData is the colour of what nobody knows, which no severity has.
+const noData = purple
+
+// stateSteps are severitySteps of a panel that always has a number where something is
+// known: Grafana gives the colour of the first step to what has none.
+func stateSteps() []Step {
+	return append([]Step{{Color: noData}}, severitySteps()...)
+}
+
+// silent is the severity of a host that nothing is heard of, before an alert tells of
+// it: more than none, for it stands above what is well in a table, and less than a
+// warning.
+const silent = 1.5
+
+// hostWords are severityWords of a host.
+func hostWords() []Word {
+	return append(severityWords(), Word{silent, "silent", warning})
+}

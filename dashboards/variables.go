@@ -1,7 +1,9 @@
 package dashboards
 
 // The variables that several dashboards have. Each is narrowed by those before it, so
-// that a list of thousands of guests is not asked for at once.
+// that a list of thousands of guests is not asked for at once. Kinds, runtimes and
+// tenants are those of the counts: Grafana may ask for all series of a name to learn one
+// label, and of counts there are few.
 
 func hostVariable(one bool) Variable {
 	return Variable{
@@ -11,19 +13,15 @@ func hostVariable(one bool) Variable {
 
 // tenantVariable is the project of a guest, or its namespace in Kubernetes.
 func tenantVariable() Variable {
-	return Variable{Name: "tenant", Label: "Tenant", Query: `label_values(virt:guest:tenant{` + ofHost + `}, tenant)`, All: true, Multi: true}
+	return Variable{Name: "tenant", Label: "Tenant", Query: `label_values(virt:node_guests:count{` + ofHost + `}, tenant)`, All: true, Multi: true}
 }
 
 func kindVariable() Variable {
-	return Variable{Name: "kind", Label: "Kind", Query: `label_values(virt_guest_info{` + ofHost + `}, kind)`, All: true, Multi: true}
+	return Variable{Name: "kind", Label: "Kind", Query: `label_values(virt:node_guests:count{` + ofHost + `}, kind)`, All: true, Multi: true}
 }
 
 func runtimeVariable() Variable {
-	return Variable{Name: "runtime", Label: "Runtime", Query: `label_values(virt_guest_info{` + ofHost + `,kind=~"$kind"}, runtime)`, All: true, Multi: true}
-}
-
-func guestVariable() Variable {
-	return Variable{Name: "guest", Label: "Guest", Query: `label_values(virt_guest_info{` + ofGuests + `}, guest)`}
+	return Variable{Name: "runtime", Label: "Runtime", Query: `label_values(virt:node_guests:count{` + ofHost + `,kind=~"$kind"}, runtime)`, All: true, Multi: true}
 }
 
 // Paths to the other dashboards, with what was chosen and clicked on. The time that is

@@ -21,7 +21,7 @@ const lineUnits = 1.75
 
 // ourAlerts match the alerts of this project, and not those of KubeVirt, which begin
 // with Virt too.
-const ourAlerts = `alertname=~"Virt(Exporter|Filesystem|Guest|Monitoring|Node|Noisy|Share|Source|VMKey|Virtiofsd).+"`
+const ourAlerts = `alertname=~"Virt(Alerter|Exporter|Filesystem|Guest|Monitoring|Node|Noisy|Share|Source|VMKey|Virtiofsd).+"`
 
 // alerting are those that fire.
 const alerting = `alertstate="firing",` + ourAlerts
@@ -33,9 +33,35 @@ const alerting = `alertstate="firing",` + ourAlerts
 func severityOf(labels, none string) string {
 	return fmt.Sprintf(
 		"max by (%[1]s) (\n  %[3]s * 0\n  or ALERTS{%[2]s,severity=\"warning\"} * 2\n  or ALERTS{%[2]s,severity=\"critical\"} * 3\n)\n"+
-			"and on () ALERTS{alertname=\"VirtWatchdog\",alertstate=\"firing\"}",
-		labels, alerting, none)
+			"and on () %[4]s",
+		labels, alerting, none, watchdog)
 }
+
+// hostSeverity is severityOf of each of the hosts that are known: silent for one whose
+// exporter gives nothing and of which no alert tells yet.
+func hostSeverity(known string) string {
+	return fmt.Sprintf("%[1]s\nand on (instance) %[2]s\nor (group by (instance) (%[2]s) * %[3]g and on () %[4]s)",
+		severityOf("instance", "("+known+" and on (job, instance) virt_node_info)"), known, silent, watchdog)
+}
+
+// watchdog fires wherever alerts are evaluated.
+const watchdog = `ALERTS{alertname="VirtWatchdog",alertstate="firing"}`
+
+// heard says that something is known: alerts are evaluated, and an exporter is heard of.
+const heard = watchdog + " and on () (virt:exporter:known and on (job, instance) virt_node_info)"
+
+// elseNotKnown adds a series to a query that finds nothing where all is well, for where
+// it finds nothing because nothing is known. notKnown is its word. Other labels of the
+// name get a mark, so that it does not look torn.
+func elseNotKnown(expr string, others ...string) string {
+	named := `label_replace(vector(-1), "guest", "not known", "", "")`
+	for _, label := range others {
+		named = fmt.Sprintf(`label_replace(%s, "%s", "?", "", "")`, named, label)
+	}
+	return expr + "\nor on () (" + named + "\n  unless on () (" + heard + "))"
+}
+
+func notKnown() Word { return Word{-1, "NO DATA", noData} }
 
 // wall is read from across the room. It asks for recorded series only, and needs no
 // hand on a mouse.
@@ -48,9 +74,9 @@ func wall() Dashboard {
 			{Height: 9, Panels: []Panel{wallStatePanel(), wallAlerts()}},
 			{Height: 9, Panels: []Panel{wallNeighbours(), wallHosts()}},
 			{Height: 9, Panels: []Panel{
-				wallHurt("CPU", "cpu", "Guests that others keep from the CPU, in parts of what the alert bears: ×1 is where VirtGuestCPUStealHigh begins. Their own quotas and threads are not counted."),
-				wallHurt("Disk", "io", "Guests whose requests take long, or that wait for I/O where nobody counts those, in parts of what the alert bears: ×1 is where VirtGuestIOLatencyHigh begins."),
-				wallHurt("Memory", "memory", "Guests that wait for memory, in parts of what the alert bears: ×1 is where VirtGuestMemoryPressureHigh begins."),
+				wallHurt("CPU", "cpu", "VirtGuestCPUStealHigh", "Guests that others keep from the CPU, in parts of what the alert bears: ×1 is where VirtGuestCPUStealHigh begins. Their own quotas and threads are not counted."),
+				wallHurt("Disk", "io", "VirtGuestIOLatencyHigh", "Guests whose requests take long, or that wait for I/O where nobody counts those, in parts of what the alert bears: ×1 is where VirtGuestIOLatencyHigh begins."),
+				wallHurt("Memory", "memory", "VirtGuestMemoryPressureHigh", "Guests that wait for memory, in parts of what the alert bears: ×1 is where VirtGuestMemoryPressureHigh begins."),
 				wallFilesystems(),
 			}},
 		},
@@ -65,7 +91,7 @@ func wallStatePanel() Panel {
 		Description: "The worst alert that fires. NO DATA: no exporter is heard of, or nobody evaluates alerts, so nothing is known.",
 		Queries:     []Query{{Expr: severityOf("", "group(virt:exporter:known and on (job, instance) virt_node_info)"), Instant: true, Legend: "State"}},
 		Decimals:    Auto, NoValue: "NO DATA",
-		Steps: severitySteps(),
+		Steps: stateSteps(),
 		Words: []Word{{0, "all well", calm}, {2, "WARNING", warning}, {3, "PAGE", critical}},
 		Links: []Link{{"Fleet", toFleet}},
 	}
@@ -74,15 +100,15 @@ func wallStatePanel() Panel {
 // wallAlerts lists what fires, pages first. Alerts of one guest that differ in device,
 // operation or culprit are one line.
 func wallAlerts() Panel {
-	expr := "topk(4, max by (alert, instance, guest) (label_replace(\n" +
+	expr := elseNotKnown("topk(4, max by (alert, instance, guest) (label_replace(\n" +
 		`  ALERTS{` + alerting + `,severity="critical"} * 3` + "\n" +
 		`  or ALERTS{` + alerting + `,severity="warning"} * 2,` + "\n" +
-		`  "alert", "$1", "alertname", "Virt(?:Guest|Filesystem)?(.+)"` + "\n)))"
+		`  "alert", "$1", "alertname", "Virt(?:Guest|Filesystem)?(.+)"` + "\n)))")
 	return Panel{
 		Title: "Firing alerts", Width: 17, Draw: Stat{Across: true, Fill: true, Size: wallValue},
-		Description: "Alerts that fire, pages first, four at most; the Fleet dashboard has all. The runbook says what to do about each.",
+		Description: "Alerts that fire, pages first, four at most; the Fleet dashboard has all. The runbook says what to do about each. NO DATA: nobody evaluates alerts, or no exporter is heard of.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}}  {{alert}}  {{instance}}"}},
-		Decimals:    Auto, NoValue: "none", Steps: severitySteps(), Words: severityWords(),
+		Decimals:    Auto, NoValue: "none", Steps: severitySteps(), Words: append(severityWords(), notKnown()),
 		Links:      []Link{{"Runbook", runbookURL}},
 		MayBeEmpty: "nothing fires where all is well",
 	}
@@ -91,41 +117,36 @@ func wallAlerts() Panel {
 // wallNeighbours names who keeps whom waiting, the victim first: those whom the alert
 // would accuse.
 func wallNeighbours() Panel {
-	expr := "topk(4, max by (instance, guest, culprit, resource) (virt:guest_culprit:by_threshold >= 0.5))"
+	expr := elseNotKnown("topk(4, max by (instance, guest, culprit, resource) (virt:guest_culprit:by_threshold >= 0.5))", "culprit", "resource")
 	return Panel{
 		Title: "Noisy neighbours: victim ← culprit", Width: 15, Draw: Stat{Across: true, Size: wallValue},
 		Description: "Who makes whom wait, and for what, in parts of what the alert bears: ×1 is where VirtNoisyNeighbour begins. Ask the Noisy neighbours dashboard for the evidence.",
-		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}} ← {{culprit}} ({{resource}})"}},
-		Unit:        "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: wallSteps(3),
+		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}} ← {{culprit}} ({{resource}})  {{instance}}"}},
+		Unit:        "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: timesSteps("VirtNoisyNeighbour/cpu"), Words: []Word{notKnown()},
 		Links:      []Link{{"Noisy neighbours", "/d/virt-neighbours?${datasource:queryparam}&${__url_time_range}"}},
 		MayBeEmpty: "nobody is in another's way where all is well",
 	}
 }
 
-// wallSteps are the colours of what is in parts of an alert's threshold.
-func wallSteps(page float64) []Step {
-	return []Step{{0, plain}, {1, warning}, {page, critical}}
-}
-
 func wallHosts() Panel {
 	return Panel{
 		Title: "Hosts", Width: 9, Draw: Stat{Fill: true},
-		Description: "A tile for each host, in the colour and with the word of its worst alert.",
-		Queries:     []Query{{Expr: severityOf("instance", `virt:exporter:known`) + "\nand on (instance) virt:exporter:known", Instant: true, Legend: "{{instance}}"}},
-		Decimals:    Auto, NoValue: "NO DATA", Steps: severitySteps(), Words: severityWords(),
+		Description: "A tile for each host, in the colour and with the word of its worst alert. silent: its exporter gives nothing.",
+		Queries:     []Query{{Expr: hostSeverity("virt:exporter:known"), Instant: true, Legend: "{{instance}}"}},
+		Decimals:    Auto, NoValue: "NO DATA", Steps: stateSteps(), Words: hostWords(),
 		Fields: []Field{{Pattern: "/.*/", Links: []Link{hostLink(false)}}},
 	}
 }
 
 // wallHurt is a panel of the guests that wait most for something.
-func wallHurt(title, resource, description string) Panel {
+func wallHurt(title, resource, alert, description string) Panel {
 	return Panel{
 		Title: title, Description: description, Width: 6, Draw: Stat{Across: true, Size: wallValue},
 		Queries: []Query{{
-			Expr:    fmt.Sprintf(`topk(4, max by (instance, kind, runtime, guest) (virt:guest_hurt:ratio{resource="%s"}))`, resource),
-			Instant: true, Legend: "{{guest}}",
+			Expr:    elseNotKnown(fmt.Sprintf(`topk(4, max by (instance, kind, runtime, guest) (virt:guest_hurt:ratio{resource="%s"}))`, resource)),
+			Instant: true, Legend: "{{guest}}  {{instance}}",
 		}},
-		Unit: "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: wallSteps(3),
+		Unit: "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: timesSteps(alert), Words: []Word{notKnown()},
 		Fields:     []Field{{Pattern: "/.*/", Links: []Link{guestLink(false)}}},
 		MayBeEmpty: "no guest waits where all is well",
 	}
@@ -137,10 +158,10 @@ func wallFilesystems() Panel {
 		Title: "File systems", Width: 6, Draw: Stat{Across: true, Size: wallValue},
 		Description: "Directories that are passed through and slow, each by its worst operation, in parts of what the alert bears: ×1 is where VirtFilesystemPassthroughOverheadHigh begins, of the ratio and of the added time.",
 		Queries: []Query{{
-			Expr:    "topk(4, max by (instance, guest, mountpoint) (virt_fs:overhead_by_threshold:median10m >= 0.1))",
+			Expr:    elseNotKnown("topk(4, max by (instance, guest, mountpoint) (virt_fs:overhead_by_threshold:median10m >= 0.1))"),
 			Instant: true, Legend: "{{guest}} {{mountpoint}} {{instance}}",
 		}},
-		Unit: "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: wallSteps(4),
+		Unit: "prefix:×", Decimals: 1, Min: of(0), NoValue: "none", Steps: timesSteps("VirtFilesystemPassthroughOverheadHigh"), Words: []Word{notKnown()},
 		Links:      []Link{{"File systems", "/d/virt-filesystems?${datasource:queryparam}&${__url_time_range}"}},
 		MayBeEmpty: "nothing may be passed through",
 	}

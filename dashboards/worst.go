@@ -14,11 +14,19 @@ const (
 // and go. Those that were 0 throughout are left out. selector is a name with its
 // matchers.
 func worstInRange(n int, labels, selector string) string {
-	return fmt.Sprintf("max by (%[2]s) (%[3]s)\nand topk(%[1]d, max by (%[2]s) (max_over_time(%[3]s[$__range] @ end())) > 0)", n, labels, selector)
+	return fmt.Sprintf("max by (%[2]s) (%[4]s)\nand topk(%[1]d, max by (%[2]s) (max_over_time(%[3]s[$__range] @ end())) > 0)", n, labels, selector, peaks(selector))
+}
+
+// peaks is at each point the greatest value since the point before. Over a week points
+// are minutes apart, and what is short would lie between them. A series that is recorded
+// more seldom than points are drawn is what it was last.
+func peaks(selector string) string {
+	return "max_over_time(" + selector + "[$__interval]) or " + selector
 }
 
 // worstStill is worstInRange of those that are still there at the end of it: what shows
 // the last number that there was would show those of series that have ended as well.
+// That number is of now, so there are no peaks.
 func worstStill(n int, labels, selector string) string {
 	return fmt.Sprintf("max by (%[2]s) (%[3]s)\nand topk(%[1]d, max by (%[2]s) (max_over_time(%[3]s[$__range] @ end())) > 0 and max by (%[2]s) (%[3]s @ end()))", n, labels, selector)
 }
@@ -45,9 +53,10 @@ func asOfNow(queries ...Query) []Query {
 	return queries
 }
 
-// hurtSteps colour multiples of what an alert bears.
+// hurtSteps colour multiples of what an alert bears. Of them all none is a page: alerts
+// of CPU and memory page at different ones, that of I/O at none.
 func hurtSteps() []Step {
-	return []Step{{0, calm}, {0.5, yellow}, {1, warning}, {3, critical}}
+	return []Step{{0, calm}, {0.5, yellow}, {1, warning}}
 }
 
 // resourceColors are those of what a guest waits for.
@@ -60,8 +69,8 @@ func resourceColors() []Field {
 }
 
 // severityColumn is the worst alert in a table, as a word.
-func severityColumn() Field {
-	return Field{Name: "Worst alert", Words: severityWords(), Steps: severitySteps(), Cell: "color-background", Width: 120}
+func severityColumn(words []Word) Field {
+	return Field{Name: "Worst alert", Words: words, Steps: severitySteps(), Cell: "color-background", Width: 120}
 }
 
 // guestColumns are the labels of guestRow as columns of a table.

@@ -36,12 +36,19 @@ func TestGrafanaFindsWhatIsCopied(t *testing.T) {
 			JSONData                     struct {
 				HTTPMethod   string `yaml:"httpMethod"`
 				TimeInterval string `yaml:"timeInterval"`
+				Flavor       string `yaml:"prometheusType"`
+				Version      string `yaml:"prometheusVersion"`
 			} `yaml:"jsonData"`
 		}
 	}
 	decode(t, root+"/etc/grafana/provisioning/datasources/virt_exporter.yml", &sources)
 	if len(sources.Datasources) != 1 || sources.Datasources[0].Type != "prometheus" {
 		t.Errorf("data sources: %+v", sources)
+	}
+	for _, s := range sources.Datasources {
+		if s.JSONData.Flavor != "Prometheus" || s.JSONData.Version == "" {
+			t.Errorf("Grafana asks %s for all series where the values of a label would do: it takes it for %q %q", s.Name, s.JSONData.Flavor, s.JSONData.Version)
+		}
 	}
 	var boards struct {
 		APIVersion int `yaml:"apiVersion"`

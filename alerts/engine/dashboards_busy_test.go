@@ -38,7 +38,7 @@ var busyPanels = []busyPanel{
 	{panel: "virt-fleet/Machines", shows: []string{"host: 3", "vm: 3"}, all: true},
 	{panel: "virt-fleet/Guests: the 100 that are hurt most/Kept from CPU", first: "legacy-app kvm-1:9971"},
 	{panel: "virt-fleet/Guests: the 100 that are hurt most/Memory waited for", first: "cache-1 docker-1:9971"},
-	{panel: "virt-neighbours/Worst now: victim ← culprit", shows: []string{"db-4 ← container/docker/backup-1 (io)"}},
+	{panel: "virt-neighbours/Worst now: victim ← culprit", first: "legacy-app ← ", shows: []string{"← vm/qemu/build-7 (cpu)"}},
 	{panel: "virt-neighbours/Victims and culprits in the time that is shown/Now", shows: []string{
 		"web-1 vm/qemu/build-7 cpu neighbour measured kvm-1:9971",
 		"db-4 container/docker/backup-1 io neighbour estimated kvm-2:9971",

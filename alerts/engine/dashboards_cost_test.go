@@ -27,6 +27,9 @@ const (
 	// 10,000 samples; Prometheus refuses queries from 50,000,000 on.
 	instantSamples = 60_000
 	rangeSamples   = 500_000
+	// What a list to choose from may look at: it has few values, and Grafana may ask for
+	// all series that have them.
+	listSamples = 2_000
 )
 
 // atFleetSize are the dashboards that show all hosts at once.
@@ -93,7 +96,7 @@ func fleetRows() []fleetRow {
 		{"virt_node_vcpus_allocated", perHost, plain},
 		{"virt:node_cpu_steal:ratio_rate5m", perHost, plain},
 		{"virt:node_guest_cpu_contended:ratio_rate5m", perHost, plain},
-		{"virt:node_guests:count", perHost, []string{"kind=vm", "kind=container"}},
+		{"virt:node_guests:count", perHost, []string{"kind=vm,runtime=qemu,tenant=shop", "kind=container,runtime=docker,tenant=shop"}},
 		{"virt:node_pressure_waiting:ratio_rate5m", perHost, []string{"resource=cpu", "resource=memory", "resource=io"}},
 		{"virt:guest:tenant", perGuest, []string{"tenant=shop"}},
 		{"virt:guest:outer", perGuest, plain},
@@ -215,6 +218,7 @@ type fleetQuery struct {
 	key  string
 	expr string
 	now  bool
+	list bool
 }
 
 func fleetQueries() (all []fleetQuery) {
@@ -232,7 +236,12 @@ func fleetQueries() (all []fleetQuery) {
 		}
 		for _, p := range d.Panels() {
 			for i, q := range p.Queries {
-				all = append(all, fleetQuery{queryKey(&d, &p, i), dashboards.Resolve(q.Expr, chosen), q.Instant})
+				all = append(all, fleetQuery{key: queryKey(&d, &p, i), expr: dashboards.Resolve(q.Expr, chosen), now: q.Instant})
+			}
+		}
+		for i := range d.Variables {
+			if expr := d.Variables[i].Expression(); expr != "" {
+				all = append(all, fleetQuery{key: d.UID + "/the list of " + d.Variables[i].Name, expr: dashboards.Resolve(expr, chosen), now: true, list: true})
 			}
 		}
 	}
@@ -306,7 +315,10 @@ func TestDashboardsAreCheapAtFleetSize(t *testing.T) {
 	f := newFleet(t, read)
 	for _, q := range queries {
 		most := int64(rangeSamples)
-		if q.now {
+		switch {
+		case q.list:
+			most = listSamples
+		case q.now:
 			most = instantSamples
 		}
 		if d, ok := dearer[q.key]; ok {

@@ -195,11 +195,18 @@ func (v *view) at(t *testing.T, end time.Time, span time.Duration, set dashboard
 	if _, heat := v.panel.Draw.(dashboards.Heatmap); heat {
 		points = heatmapWidth
 	}
-	step := max(span/time.Duration(points), datasourceScrape).Round(15 * time.Second)
+	least := datasourceScrape
+	if own := v.query.MinStep(); own != "" {
+		var err error
+		if least, err = time.ParseDuration(own); err != nil {
+			t.Fatal(err)
+		}
+	}
+	step := max(span/time.Duration(points), least).Round(15 * time.Second)
 	with := maps.Clone(set)
 	maps.Copy(with, dashboards.Replacements{
 		"__range": seconds(span), "__range_s": fmt.Sprint(span.Seconds()), "__interval": seconds(step),
-		"__rate_interval": seconds(max(step+datasourceScrape, 4*datasourceScrape)),
+		"__rate_interval": seconds(max(step+least, 4*least)),
 	})
 	expr := dashboards.Resolve(v.query.Expr, with)
 	query, err := v.e.query.NewInstantQuery(t.Context(), v.e.storage, nil, expr, end)

@@ -22,10 +22,10 @@ const (
 	storyEvaluation  = 4 * time.Minute
 	storyWindow      = 16 * time.Minute
 	storyPast        = 24 * time.Hour
-	panelWidth       = 1000        // pixels, each of which may have a point
-	heatmapWidth     = 120         // columns
-	datasourceScrape = time.Minute // what Grafana is told of how often there are samples
-	mostAssignments  = 40          // of values of variables that are tried
+	panelWidth       = 1000             // pixels, each of which may have a point
+	heatmapWidth     = 120              // columns
+	datasourceScrape = 15 * time.Second // what Grafana is told of how often there are samples, more than there are
+	mostAssignments  = 40               // of values of variables that are tried
 )
 
 // storyMoments are how long before the busiest moment queries of one moment are asked,
