@@ -135,8 +135,12 @@ func TestDeployedAgentSendsUnderItsMachinesName(t *testing.T) {
 	} {
 		t.Run(test.hostname+" "+test.instance, func(t *testing.T) {
 			c := loadDeployed(t, "remote-write.yml", test.hostname)
-			if got := c.RemoteWriteConfigs[0].URL.Hostname(); strings.HasPrefix(got, "127.") {
-				t.Errorf("it sends to %s, which is itself", got)
+			to := c.RemoteWriteConfigs[0]
+			if strings.HasPrefix(to.URL.Hostname(), "127.") {
+				t.Errorf("it sends to %s, which is itself", to.URL)
+			}
+			if auth := to.HTTPClientConfig.BasicAuth; to.URL.Scheme != "https" || auth == nil || auth.PasswordFile == "" {
+				t.Errorf("it sends to %s, where nobody asks who it is", to.URL)
 			}
 			got, kept := leaving(c, c.RemoteWriteConfigs[0].WriteRelabelConfigs, labels.FromStrings("__name__", "up", "instance", test.instance))
 			if kept != (test.want != "") || kept && (got.Get("instance") != test.want || got.Has("virt_exporter_host")) {
