@@ -144,6 +144,18 @@ func TestContainersAreConfined(t *testing.T) {
 
 func is(b *bool, want bool) bool { return b != nil && *b == want }
 
+// A node keeps what it once had of a tag: one that is given to another image would leave
+// nodes with different programs. What is shipped names no image that can be had, so that
+// nobody forgets to choose.
+func TestImagesAreOfAVersion(t *testing.T) {
+	for _, c := range pod(t).Containers {
+		want := "registry.example.com/" + strings.ReplaceAll(c.Name, "-", "_") + ":VERSION"
+		if c.Image != want || c.ImagePullPolicy != corev1.PullIfNotPresent {
+			t.Errorf("%s is of the image %s, %s; want %s", c.Name, c.Image, c.ImagePullPolicy, want)
+		}
+	}
+}
+
 func TestResources(t *testing.T) {
 	for _, c := range pod(t).Containers {
 		if c.Resources.Requests.Memory().IsZero() || c.Resources.Requests.Cpu().IsZero() || c.Resources.Limits.Memory().IsZero() {

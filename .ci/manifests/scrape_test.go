@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/prometheus/prometheus/config"
+	"github.com/prometheus/prometheus/discovery/dns"
 	"github.com/prometheus/prometheus/discovery/kubernetes"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/relabel"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	selectors "k8s.io/apimachinery/pkg/labels"
 )
 
@@ -98,16 +98,16 @@ func TestPrometheusFindsEachPortOnce(t *testing.T) {
 	}
 }
 
-// Prometheus may list pods where it is told to look for them.
-func TestPrometheusMayListPods(t *testing.T) {
-	role := only[*rbacv1.Role](t, "prometheus-rbac.yaml")
-	binding := only[*rbacv1.RoleBinding](t, "prometheus-rbac.yaml")
-	if role.Namespace != "virt-exporter" || binding.Namespace != role.Namespace || binding.RoleRef.Name != role.Name || binding.RoleRef.Kind != "Role" {
-		t.Errorf("%s of %s does not bind %s of %s", binding.Name, binding.Namespace, role.Name, role.Namespace)
+// Each Alertmanager has to be told everything: by its own address, which a headless
+// Service gives, and not by that of a Service, which chooses one.
+func TestPrometheusTellsEachAlertmanager(t *testing.T) {
+	managers := load(t, string(read(t, filepath.Join(dir, "prometheus.yml")))).AlertingConfig.AlertmanagerConfigs
+	if len(managers) != 1 || len(managers[0].ServiceDiscoveryConfigs) != 1 {
+		t.Fatalf("Alertmanagers: %v", managers)
 	}
-	want := []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
-	if diff := cmp.Diff(want, role.Rules); diff != "" {
-		t.Errorf("rights:\n%s", diff)
+	d, ok := managers[0].ServiceDiscoveryConfigs[0].(*dns.SDConfig)
+	if !ok || d.Type != "A" || d.Port != 9093 || !slices.Equal(d.Names, []string{"alertmanager-headless.monitoring.svc"}) {
+		t.Errorf("they are looked for by %+v", managers[0].ServiceDiscoveryConfigs[0])
 	}
 }
 
