@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/virt-exporter/virt_exporter/fixtures/readme"
 )
 
 // namesIn returns the words of a file's line that begins so, without a prefix, sorted.
@@ -53,5 +56,34 @@ func TestDeploymentsGrantTheSameCapabilities(t *testing.T) {
 		if !strings.Contains(string(readme), "`CAP_"+name+"`") {
 			t.Errorf("README does not say what CAP_%s is for", name)
 		}
+	}
+}
+
+// The web.yml of the page on systemd is one that both programs take, with a hash and a
+// certificate of one's own.
+func TestWebConfigOfThePageIsValid(t *testing.T) {
+	blocks, err := readme.Blocks(filepath.Join("..", "..", "deploy", "systemd", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(blocks, func(b readme.Block) bool { return strings.Contains(b.Text, "basic_auth_users:") })
+	if i < 0 {
+		t.Fatal("the page has no web.yml")
+	}
+	dir := t.TempDir()
+	writeCertificate(t, dir)
+	file := filepath.Join(dir, "web.yml")
+	validate := func(text string) error {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return web.Validate(file)
+	}
+	const hash = "$2y$05$aaaaaaaaaaaaaaaaaaaaaOu72CRq6n7CUMSAv4JhGJIQmAVPnpZoa" // as htpasswd writes it
+	if err := validate(strings.Replace(blocks[i].Text, "HASH", hash, 1)); err != nil {
+		t.Error(err)
+	}
+	if err := validate(blocks[i].Text); err == nil {
+		t.Error("without a hash it is valid as well")
 	}
 }

@@ -32,6 +32,9 @@ func (q *query) lxc() bool {
 	if q.m.ID != "" && q.proxmoxContainer() {
 		return true
 	}
+	if q.late {
+		return false // the next ones would take Proxmox' container for their own
+	}
 	for _, o := range lxcOwners() {
 		if dir := path.Join(o.container, q.m.Name); q.exists(dir) {
 			q.lxcOf(o.runtime, dir)
@@ -66,8 +69,7 @@ func (q *query) lxcOf(runtime, source string) {
 // proxmoxContainer names a container of Proxmox by its host name there. That
 // file is for root and the group www-data only.
 func (q *query) proxmoxContainer() bool {
-	file := path.Join("/etc/pve/lxc", q.m.ID+".conf")
-	b, ok := q.read(file)
+	file, b, ok := q.readPVE("lxc", q.m.ID)
 	if !ok {
 		return false
 	}
@@ -85,8 +87,7 @@ func (q *query) proxmoxVM() bool {
 	if !ok || !digits(vmid) {
 		return false
 	}
-	file := path.Join("/etc/pve/qemu-server", vmid+".conf")
-	b, ok := q.read(file)
+	file, b, ok := q.readPVE("qemu-server", vmid)
 	if !ok {
 		return false
 	}

@@ -19,6 +19,7 @@ type query struct {
 	m      Match
 	who    Who
 	denied bool
+	late   bool // a file that may name it has not been read yet
 }
 
 // ask goes to the engines that may know, until one does.
@@ -93,6 +94,8 @@ func (q *query) answer(v visited) Who {
 		w.Runtime = "unknown"
 	}
 	w.Denied = q.denied && (!w.Found || w.Source == byPath)
+	w.Late = q.late
+	w.Found = w.Found && !w.Late
 	return *w
 }
 

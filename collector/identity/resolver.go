@@ -8,8 +8,9 @@ import (
 // Resolver names guests by the files that engines keep below a root. It may be
 // used by several goroutines at a time.
 type Resolver struct {
-	files tree
-	inner bool // the files of another container
+	files   tree
+	inner   bool // the files of another container
+	cluster cluster
 
 	mu      sync.Mutex
 	kubelet *dirIndex[kubeLog]
@@ -23,6 +24,7 @@ type Resolver struct {
 func NewResolver(rootfs string) *Resolver {
 	return &Resolver{
 		files:   tree{root: filepath.Clean("/" + absolute(rootfs))},
+		cluster: newCluster(),
 		kubelet: newDirIndex("/var/log/containers", parseKubeLog),
 		lists:   make(map[string]*storageList),
 		cgroups: make(map[string]*dirIndex[struct{}]),
@@ -52,7 +54,8 @@ func (r *Resolver) In(root string) *Resolver {
 }
 
 // Resolve names the guest at path, of which FromPath or Lookup said m. It reads
-// regular files only, at most 4 MiB of each.
+// regular files only, at most 4 MiB of each. Where /etc/pve of Proxmox hangs it
+// leaves one goroutine there at most, and the guest is Late.
 //
 // A guest inside another one is named by its path alone, unless the Resolver is
 // one for the files of the guest around it: on the host the same name or id is

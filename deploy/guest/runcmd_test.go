@@ -29,6 +29,7 @@ func TestRunCmd(t *testing.T) {
 		fails              bool
 	}{
 		"program as it should be":      {sum: sum, file: "program", want: append([]string{"install " + program}, enabled...)},
+		"address with a signature":     {sum: sum, file: "signed&expires=$HOME;x#y", want: append([]string{"install " + program}, enabled...)},
 		"another program":              {sum: strings.Repeat("0", 64), file: "program", fails: true},
 		"no program":                   {sum: sum, file: "none", fails: true},
 		"share that cannot be mounted": {sum: sum, file: "program", refused: "mnt-share.mount", want: append([]string{"install " + program}, enabled...)},
@@ -37,6 +38,7 @@ func TestRunCmd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "program"), program)
+			write(t, filepath.Join(dir, "signed&expires=$HOME;x"), program)
 			write(t, filepath.Join(dir, "install"), "#!/bin/sh\necho install $(cat $3) >>"+dir+"/ran\n")
 			write(t, filepath.Join(dir, "systemd-sysusers"), "#!/bin/sh\necho systemd-sysusers >>"+dir+"/ran\n")
 			write(t, filepath.Join(dir, "systemctl"), "#!/bin/sh\necho systemctl $* >>"+dir+"/ran\n[ \"$3\" != \""+test.refused+"\" ] || [ -z \"$3\" ]\n")

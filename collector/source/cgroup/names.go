@@ -62,7 +62,7 @@ func (s *Source) settleName(g *guest) {
 		return
 	}
 	if named && !g.who.Found {
-		g.final = s.now > g.born+patience && !g.who.Denied && g.answer == nil
+		g.final = s.now > g.born+patience && !g.who.Denied && !g.who.Late && g.answer == nil
 		return
 	}
 	if named {
