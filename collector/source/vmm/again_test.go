@@ -66,7 +66,13 @@ func TestTheHostsOwnMachinesAreNoTenants(t *testing.T) {
 	}
 	s := f.open()
 	s.opts.MaxGuests = 20_000
-	if n := len(f.read(s)); n != many {
+	n := len(f.read(s))
+	for range 10 {
+		if n < many { // arguments that came late, on a busy machine, are there for the next reading
+			n = len(f.read(s))
+		}
+	}
+	if n != many {
 		t.Errorf("%d of %d machines of libvirt's user", n, many)
 	}
 }
