@@ -7,13 +7,14 @@ type Dashboard struct {
 	Title       string
 	Description string
 
-	Wall bool // nothing on it is to be chosen or clicked: only panels are shown
+	Wall  bool // nothing on it is to be chosen or clicked: only panels are shown
+	Alone bool // all of it is of one host or guest
 
 	From    string // the beginning of the time that is shown first: now-1h
 	Refresh string
 
 	Variables []Variable
-	Alerts    string // matchers of alerts that are marked in the panels; empty: none
+	Alerts    []string // matchers of alerts that are marked in the panels
 	Rows      []Row
 }
 
@@ -109,7 +110,6 @@ type Variable struct {
 	Kind  string // "": asked for; custom: the list
 	All   bool   // all of them may be chosen
 	Multi bool
-	Past  bool // its values are of the time that is shown: asked for with each change of it
 }
 
 // Drawing is how a panel shows its data: Stat, Bars, Lines, Table, Heatmap, Timeline

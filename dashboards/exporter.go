@@ -5,13 +5,15 @@ import "fmt"
 // exporter says whether what the others show can be relied on. Above is the whole
 // fleet, of which it asks for what is now; below one exporter, over time.
 func exporter() Dashboard {
-	const monitoring = `alertname=~"VirtExporterDown|VirtSourceFailing|VirtMonitoringBlind|VirtVMKeyConflict"`
+	const ofExporters = `alertname=~"VirtExporterDown|VirtSourceFailing|VirtMonitoringBlind|VirtVMKeyConflict"`
+	const ofAlerters = `alertname="VirtAlerterDown"` // which no host is
+	const monitoring = `alertname=~"VirtAlerterDown|VirtExporterDown|VirtSourceFailing|VirtMonitoringBlind|VirtVMKeyConflict"`
 	return Dashboard{
 		UID: "virt-exporter", File: "exporter", Title: "Virtualization: exporters and sources",
 		Description: "Can the other dashboards be believed: which exporters answer, what they cannot see and why, and what they cost. The upper half is of all exporters, the lower one of the host that is chosen.",
 		From:        "now-1h", Refresh: "1m",
 		Variables: []Variable{hostVariable(true)},
-		Alerts:    monitoring + "," + ofHost,
+		Alerts:    []string{ofExporters + "," + ofHost, ofAlerters},
 		Rows: []Row{
 			{Height: 4, Panels: []Panel{exportersDown(), exportersSeen(), sourcesFailing(), featuresMissing(), guestsLeftOut(), firing(monitoring, "", 8)}},
 			{Height: 9, Panels: []Panel{exporters(), cannotSee()}},

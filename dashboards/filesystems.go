@@ -21,9 +21,9 @@ func filesystems() Dashboard {
 		Description: "What it costs to go through a file system that is passed through: how much slower than a local one, where the time goes, and which hang. Choose a mount and an operation above, or click on one in the table.",
 		From:        "now-1h", Refresh: "30s",
 		Variables: []Variable{hostVariable(false), mountGuestVariable(), mountpointVariable(), opVariable()},
-		Alerts:    ofHost + `,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+"`,
+		Alerts:    []string{ofHost + `,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+"`},
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{fsWorst(), fsStuck(), fsKnown(), fsShortOfCPU(), firing(ofHost+`,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+|VirtVMKeyConflict"`, "virt_node_info{"+ofHost+"}", 9)}},
+			{Height: 4, Panels: []Panel{fsWorst(), fsStuck(), fsKnown(), fsShortOfCPU(), firing(ofHost+`,alertname=~"VirtFilesystem.+|VirtShare.+|VirtVirtiofsd.+|VirtVMKeyConflict"`, allAnswer("{"+ofHost+"}"), 9)}},
 			{Height: 9, Panels: []Panel{fsMounts()}},
 			{Title: "$mountpoint: $op", Height: 9, Panels: []Panel{fsRatio(), fsAdded()}},
 			{Height: 8, Panels: []Panel{fsSides(), fsWhere(), fsOps()}},

@@ -4,7 +4,7 @@ package dashboards
 const ofFleet = ofGuests + ",tenant=~`${tenant:regex}`"
 
 // fleetKnown are the exporters that are asked about, those too that do not answer.
-const fleetKnown = `virt:exporter:known{` + ofHost + `}`
+const fleetKnown = exportersKnown + `{` + ofHost + `}`
 
 // fleet leads from all hosts and guests to the one that is in trouble. It asks for
 // recorded series only, and of guests in trouble rather than of all.
@@ -28,13 +28,20 @@ func fleet() Dashboard {
 func fleetState() Panel {
 	return Panel{
 		Title: "State", Width: 4, Draw: Stat{Fill: true},
-		Description: "The worst alert that fires on the chosen hosts. NO DATA: none of their exporters is heard of. The tables below say where it is.",
+		Description: "The worst alert that fires on the chosen hosts. NO DATA: none of their exporters is heard of, or of one of them nobody evaluates alerts. The tables below say where it is.",
 		Queries: []Query{{
-			Expr:   "max(\n  " + severityOf("instance", "virt_node_info{"+ofHost+"}") + "\n  and on (instance) " + fleetKnown + "\n)",
+			Expr:   worstOfChosen(),
 			Legend: "State", Instant: true,
 		}},
 		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: stateSteps(),
 	}
+}
+
+// worstOfChosen is the severity of the worst alert of the hosts that are chosen, of all
+// that is counted beside it.
+func worstOfChosen() string {
+	return "max(\n  " + severityOf("instance", "("+answering("{"+ofHost+"}")+" unless on () "+notJudged("{"+ofHost+"}")+")") +
+		"\n  and on (instance) (" + fleetKnown + " or ALERTS{" + alerting + "," + ofHost + "})\n)"
 }
 
 func fleetHosts() Panel {
@@ -53,7 +60,7 @@ func fleetSilent() Panel {
 		Title: "Hosts that are not seen", Width: 4, Draw: Stat{},
 		Description: "Exporters that were there in the last 6 hours and give nothing now. Nothing is known of their guests: look at the column Exporter below, then at virt_exporter there.",
 		Queries: []Query{{
-			Expr:   "count(" + fleetKnown + " unless on (job, instance) virt_node_info)\nor count(" + fleetKnown + ") * 0",
+			Expr:   "count(" + fleetKnown + " unless on (job, instance) " + exportersNow + ")\nor count(" + fleetKnown + ") * 0",
 			Legend: "Not seen", Instant: true,
 		}},
 		Unit: "none", NoValue: "NO DATA", Steps: []Step{{0, calm}, {1, critical}},

@@ -14,10 +14,10 @@ func fleetHostTable() Panel {
 		Description: "Click on a heading to sort, on a name for the host. Kept from CPU: part of the CPU time that the host's guests asked for and others had. " +
 			"Own steal: what this machine's own hypervisor kept from it. PSI: part of the time in which something on the host waits.",
 		Queries: asOfNow(
-			Query{Expr: hostSeverity(fleetKnown), Column: "Worst alert"},
+			Query{Expr: hostSeverity("{" + ofHost + "}"), Column: "Worst alert"},
 			Query{Expr: "max by (instance) (virt_node_info{" + ofHost + "}) * on (instance) group_left (role) topk by (instance) (1, virt_node_info{" + ofHost + "})"},
 			Query{Expr: "min by (instance) (up{" + ofHost + "} and on (job, instance) " + fleetKnown + ")", Column: "Exporter"},
-			Query{Expr: "sum by (instance) (" + once("virt:node_guests:count{"+ofHost+"}") + ")", Column: "Guests"},
+			Query{Expr: "sum by (instance) (" + once("virt:node_guests_of_runtime:count{"+ofHost+"}") + ")", Column: "Guests"},
 			Query{Expr: `count by (instance) (group by (` + guestRow + `) (virt:guest_hurt:ratio{` + ofHost + `} >= 1))`, Column: "Hurt"},
 			Query{Expr: of("max", "virt:node_guest_cpu_contended:ratio_rate5m"), Column: "Kept from CPU"},
 			Query{Expr: of("max", "virt:node_cpu_steal:ratio_rate5m"), Column: "Own steal"},

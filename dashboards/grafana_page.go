@@ -16,7 +16,7 @@ func (d *Dashboard) links() []grafanaLink {
 		return []grafanaLink{}
 	}
 	runbook := grafanaLink{Title: "Runbook", Type: "link", URL: runbookURL, Tags: []string{}, TargetBlank: true, Icon: "doc", Tooltip: "What to do about each alert"}
-	if d.manyHosts() {
+	if d.manyHosts() || d.has("kind") {
 		return append(d.linksByName(), runbook)
 	}
 	return []grafanaLink{{
@@ -25,17 +25,25 @@ func (d *Dashboard) links() []grafanaLink {
 	}, runbook}
 }
 
-// linksByName is a link to each of the other dashboards, for one that may show all hosts:
-// a menu would carry All to those of one host. Grafana takes it from an address, even
-// where it offers it to nobody, and they would show all hosts as if they were one.
+// linksByName are links to the other dashboards, for one whose choice a menu would carry
+// to where it is none. All hosts would go to a dashboard of one: Grafana takes it from an
+// address, even where it offers it to nobody, and they would be shown as if they were
+// one. The kind and runtime of a guest would narrow a fleet. A dashboard of many hosts
+// has no link to those of one host or guest, which would be any: what is clicked on in
+// its panels leads there.
 func (d *Dashboard) linksByName() []grafanaLink {
 	var all []grafanaLink
 	for _, to := range All() {
-		if to.UID == d.UID || to.Wall {
+		if to.UID == d.UID || to.Wall || d.manyHosts() && to.Alone {
 			continue
 		}
 		url := "/d/" + to.UID + "?${datasource:queryparam}"
-		if to.manyHosts() {
+		switch {
+		case !d.manyHosts() && to.has("at"):
+			url += ofTheGuest
+		case !d.manyHosts():
+			url += "&var-host=${host:percentencode}"
+		case to.manyHosts():
 			url += "&${host:queryparam}"
 		}
 		_, name, _ := strings.Cut(to.Title, ": ")
@@ -46,6 +54,11 @@ func (d *Dashboard) linksByName() []grafanaLink {
 	return all
 }
 
+// has reports whether something of this name can be chosen.
+func (d *Dashboard) has(name string) bool {
+	return slices.ContainsFunc(d.Variables, func(v Variable) bool { return v.Name == name })
+}
+
 // manyHosts reports whether several hosts, and all of them, can be chosen.
 func (d *Dashboard) manyHosts() bool {
 	return slices.ContainsFunc(d.Variables, func(v Variable) bool { return v.Name == "host" && v.Multi })
@@ -54,7 +67,7 @@ func (d *Dashboard) manyHosts() bool {
 // annotations mark when alerts fired.
 func (d *Dashboard) annotations() grafanaList {
 	list := grafanaList{List: []any{}}
-	if d.Alerts == "" {
+	if len(d.Alerts) == 0 {
 		return list
 	}
 	for _, severity := range []struct{ name, color string }{{"critical", critical}, {"warning", warning}} {
@@ -68,9 +81,14 @@ func (d *Dashboard) annotations() grafanaList {
 	return list
 }
 
-// alertsExpr returns the expression of the alerts of one severity that fire.
-func alertsExpr(matchers, severity string) string {
-	return `ALERTS{alertstate="firing",` + ourAlerts + `,severity="` + severity + `",` + matchers + `}`
+// alertsExpr returns the expression of the alerts of one severity that fire, and that
+// any of the matchers select.
+func alertsExpr(matchers []string, severity string) string {
+	all := make([]string, len(matchers))
+	for i, m := range matchers {
+		all[i] = `ALERTS{alertstate="firing",` + ourAlerts + `,severity="` + severity + `",` + m + `}`
+	}
+	return strings.Join(all, " or ")
 }
 
 // templating lists the variables. The data source is the first of all dashboards.
@@ -90,8 +108,9 @@ func (d *Dashboard) templating() grafanaList {
 }
 
 // grafana returns a variable as Grafana reads it. Values are asked for when a
-// dashboard is opened, and not with each change of the time, where they are many: a
-// fleet has thousands.
+// dashboard is opened, and not with each change of the time, which each refresh is one
+// of: a fleet has thousands, and what was chosen would be replaced by the first of them
+// where it is no longer among them.
 func (v *Variable) grafana() map[string]any {
 	g := map[string]any{"name": v.Name, "label": v.Label, "hide": 0, "skipUrlSync": false, "current": map[string]any{"text": "", "value": ""}, "options": []any{}}
 	if v.Kind == "custom" {
@@ -100,9 +119,6 @@ func (v *Variable) grafana() map[string]any {
 		g["type"], g["datasource"] = "query", prometheus()
 		g["query"] = map[string]any{"query": v.Query, "refId": "StandardVariableQuery"}
 		g["definition"], g["refresh"], g["sort"], g["regex"] = v.Query, 1, 1, ""
-		if v.Past {
-			g["refresh"] = 2
-		}
 	}
 	g["multi"], g["includeAll"] = v.Multi, v.All
 	if v.All {

@@ -9,11 +9,11 @@ func guest() Dashboard {
 	return Dashboard{
 		UID: "virt-guest", File: "guest", Title: "Virtualization: guest",
 		Description: "One virtual machine or container: is it being hurt, by what, and by whom. Marks are alerts of this guest.",
-		From:        "now-1h", Refresh: "30s",
+		From:        "now-1h", Refresh: "30s", Alone: true,
 		Variables: []Variable{hostVariable(true), guestVariable(), guestKindVariable(), guestRuntimeVariable()},
-		Alerts:    ofGuest,
+		Alerts:    []string{ofGuest},
 		Rows: []Row{
-			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, "virt_node_info{"+ofHost+"}", 4)}},
+			{Height: 4, Panels: []Panel{guestSteal(), guestWhy(), guestThrottled(), guestRequest(), guestMemoryWaits(), guestKills(), firing(ofGuest, allAnswer("{"+ofHost+"}"), 4)}},
 			{Height: 4, Panels: []Panel{guestIdentity()}},
 			{Title: "CPU", Height: 8, Panels: []Panel{guestDemand(), guestStealBy(), guestCoverage()}},
 			{Height: 8, Panels: []Panel{guestWaits(), guestWaitQuantiles(), guestQuota()}},
@@ -41,7 +41,8 @@ func guestRate(by, family, matchers string) string {
 
 // ofOneGuest adds what one guest has by labels. Where several are selected, for one
 // exporter asks two hosts that have machines of one name or two jobs scrape it, they
-// are not added: the greatest counts.
+// are not added: the greatest counts. Replicas that a label of another name tells apart
+// are, and must be one before: who stores them has to leave them out.
 func ofOneGuest(by, expr string) string {
 	if by == "" {
 		return fmt.Sprintf("max(sum by (%s) (%s))", guestLabels, expr)
@@ -137,9 +138,10 @@ func guestKills() Panel {
 // name too, and so is that nothing is known: nobody evaluates alerts, or who must be
 // heard for it is silent.
 func firing(matchers, heard string, width int) Panel {
-	known := watchdog
+	known, unknown := watchdog, "nobody evaluates alerts"
 	if heard != "" {
 		known += "\n  and on () " + heard
+		unknown += ", or no exporter that is shown here answers"
 	}
 	expr := fmt.Sprintf("topk(4, max by (alert) (label_replace(\n"+
 		"  ALERTS{%[1]s,%[2]s,severity=\"critical\"} * 3\n"+
@@ -150,7 +152,7 @@ func firing(matchers, heard string, width int) Panel {
 		"or on () label_replace(vector(-1), \"alert\", \"NO DATA\", \"\", \"\")", alerting, matchers, known)
 	return Panel{
 		Title: "Firing alerts", Width: width, Draw: Stat{Names: true, Fill: true, Across: true, Size: 14},
-		Description: "Alerts that fire now, in the colour of their severity, pages first, four at most. NO DATA: nobody evaluates alerts, or no exporter that is shown here answers, so nothing is known. The runbook says what to do about each.",
+		Description: "Alerts that fire now, in the colour of their severity, pages first, four at most. NO DATA: " + unknown + ", so nothing is known. The runbook says what to do about each.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{alert}}"}},
 		Decimals:    Auto, Steps: stateSteps(),
 		Links: []Link{{"Runbook", runbookURL}},

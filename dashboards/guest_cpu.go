@@ -39,7 +39,7 @@ func guestStealBy() Panel {
 		Queries:     []Query{{Expr: byCause("virt:guest_cpu_steal_by:ratio_rate5m"), Legend: "{{cause}} {{culprit}}"}},
 		Unit:        "percentunit", Decimals: Auto, Min: of(0),
 		Fields: namelessColors(),
-		Links:  []Link{{"Noisy neighbours", toNeighbours + "&${host:queryparam}&${guest:queryparam}&var-at=${host:percentencode}&var-victim_kind=${kind:percentencode}&var-victim_runtime=${runtime:percentencode}"}},
+		Links:  []Link{{"Noisy neighbours", toNeighbours + ofTheGuest}},
 	}
 }
 

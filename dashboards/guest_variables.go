@@ -4,6 +4,9 @@ package dashboards
 // one value where there is one such guest. None has All: figures of two guests would be
 // added.
 
+// ofTheGuest goes to the evidence of the guest that is shown.
+const ofTheGuest = "&var-host=${host:percentencode}&${guest:queryparam}&var-at=${host:percentencode}&var-victim_kind=${kind:percentencode}&var-victim_runtime=${runtime:percentencode}"
+
 func guestVariable() Variable {
 	return Variable{Name: "guest", Label: "Guest", Query: "label_values(virt_guest_info{" + ofHost + "}, guest)"}
 }

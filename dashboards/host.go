@@ -13,9 +13,9 @@ func host() Dashboard {
 	return Dashboard{
 		UID: "virt-host", File: "host", Title: "Virtualization: host",
 		Description: "One host: what its guests use and wait for, who steals from whom, its disks, its memory, and what running virtual machines costs it.",
-		From:        "now-1h", Refresh: "30s",
+		From:        "now-1h", Refresh: "30s", Alone: true,
 		Variables: []Variable{hostVariable(true)},
-		Alerts:    ofHost,
+		Alerts:    []string{ofHost},
 		Rows: []Row{
 			{Height: 4, Panels: []Panel{hostIdentity(), hostState(), hostCPUs(), hostGuests(), hostHurt(), hostOvercommit()}},
 			{Title: "CPU", Height: 9, Panels: []Panel{hostCPUUse(), hostKept(), hostCauses()}},
@@ -44,9 +44,9 @@ func hostIdentity() Panel {
 func hostState() Panel {
 	return Panel{
 		Title: "Worst alert", Width: 4, Draw: Stat{Fill: true},
-		Description: "The worst alert that fires on this host or for one of its guests. NO DATA: its exporter gives nothing, and nothing is known.",
+		Description: "The worst alert that fires on this host or for one of its guests. NO DATA: its exporter gives nothing, or nobody evaluates alerts of it, and nothing is known.",
 		Queries: []Query{{
-			Expr:   "max(\n  " + severityOf("instance", "virt_node_info{"+ofHost+"}") + "\n  and on (instance) " + fleetKnown + "\n)",
+			Expr:   worstOfChosen(),
 			Legend: "Worst alert", Instant: true,
 		}},
 		Decimals: Auto, NoValue: "NO DATA", Words: severityWords(), Steps: stateSteps(),
@@ -67,7 +67,7 @@ func hostGuests() Panel {
 	return Panel{
 		Title: "Guests", Width: 4, Draw: Stat{Wide: true},
 		Description: "Virtual machines and containers, those inside others included. The fleet's table lists them.",
-		Queries:     []Query{{Expr: "sum by (kind) (" + once("virt:node_guests:count{"+ofHost+"}") + ")", Legend: "{{kind}}", Instant: true}},
+		Queries:     []Query{{Expr: "sum by (kind) (" + once("virt:node_guests_of_runtime:count{"+ofHost+"}") + ")", Legend: "{{kind}}", Instant: true}},
 		Unit:        "none", NoValue: "none", Links: []Link{{"Fleet", toFleet + "&${host:queryparam}"}},
 		MayBeEmpty: "a host may have no guests",
 	}

@@ -7,6 +7,36 @@ import (
 	"testing"
 )
 
+// What is of one host or guest is of that which was clicked on, or looked at: without
+// one, Grafana would show the first that there is.
+func TestLinksSayOfWhich(t *testing.T) {
+	for _, from := range All() {
+		var addresses []string
+		for _, link := range from.links() {
+			addresses = append(addresses, link.URL)
+		}
+		for _, link := range panelLinks(&from) {
+			addresses = append(addresses, link.URL)
+		}
+		for _, url := range addresses {
+			to, set := linked(url)
+			if to == nil || !to.Alone {
+				continue
+			}
+			for _, m := range setVariable.FindAllStringSubmatch(url, -1) {
+				set = append(set, m[1])
+			}
+			for i := range to.Variables {
+				name := to.Variables[i].Name
+				if from.UID == to.UID || slices.Contains(set, name) {
+					continue
+				}
+				t.Errorf("%s leads to %s of any %s: %s", from.UID, to.UID, name, url)
+			}
+		}
+	}
+}
+
 // What Grafana finds in an address it takes, All too where nobody can choose it: a page
 // of one host would add up those of a fleet.
 func TestLinksCarryAllOnlyWhereItMayBeChosen(t *testing.T) {
@@ -48,11 +78,17 @@ func checkAddress(t *testing.T, from *Dashboard, url string) {
 	}
 }
 
-// checkCarried fails where a variable may be All and the same of another dashboard not.
+// checkCarried fails where a variable may be All and the same of another dashboard not,
+// and where it is one and the other all: a host goes with who looks at it, and nothing
+// else does.
 func checkCarried(t *testing.T, from, to *Dashboard, v *Variable) {
 	t.Helper()
-	if other := variableNamed(to, v.Name); other != nil && v.All && !other.All {
+	other := variableNamed(to, v.Name)
+	if other != nil && v.All && !other.All {
 		t.Errorf("%s carries %s to %s, which shows one: it may be all", from.UID, v.Name, to.UID)
+	}
+	if other != nil && !v.All && other.All && v.Name != "host" {
+		t.Errorf("%s narrows %s to its %s: it shows all", from.UID, to.UID, v.Name)
 	}
 }
 
@@ -71,7 +107,15 @@ func TestEachDashboardLeadsToTheOthers(t *testing.T) {
 				}
 			}
 		}
+		for _, link := range panelLinks(&from) {
+			if to, _ := linked(link.URL); to != nil {
+				reached[to.UID] = true
+			}
+		}
 		for _, to := range All() {
+			if from.UID == "virt-filesystems" && to.UID == "virt-guest" {
+				continue // of the container of a mount nobody says there what kind it is: the host leads on
+			}
 			if !menu && !to.Wall && to.UID != from.UID && !reached[to.UID] {
 				t.Errorf("nothing leads from %s to %s", from.UID, to.UID)
 			}

@@ -19,7 +19,7 @@ func neighbours() Dashboard {
 		Description: "Who is in whose way, since when, and how that is known. Click on a victim for the evidence, which is below.",
 		From:        "now-3h", Refresh: "30s",
 		Variables: append([]Variable{hostVariable(false), resourceVariable()}, victimVariables()...),
-		Alerts:    `alertname="VirtNoisyNeighbour",` + ofHost,
+		Alerts:    []string{`alertname="VirtNoisyNeighbour",` + ofHost},
 		Rows: []Row{
 			{Height: 4, Panels: []Panel{neighboursVictims(), neighboursCulprits(), neighboursWorst(), neighboursAlerts()}},
 			{Height: 10, Panels: []Panel{neighboursTimeline(), neighboursAlertsTimeline()}},

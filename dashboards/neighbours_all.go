@@ -5,9 +5,9 @@ package dashboards
 func neighboursTimeline() Panel {
 	return Panel{
 		Title: "Victim ← culprit", Width: 15, Draw: Timeline{},
-		Description: "When somebody was in another's way: the twelve worst pairs. felt: from a fifth of the threshold of VirtNoisyNeighbour on; NOISY: from all of it on. Victims of whom it is muted are left out. Bands that begin together often have one culprit.",
+		Description: "When somebody was in another's way: the twelve pairs that came nearest to the threshold, or farthest above it. felt: from a fifth of the threshold of VirtNoisyNeighbour on; NOISY: from all of it on. Victims of whom it is muted are left out. Bands that begin together often have one culprit.",
 		Queries: []Query{{
-			Expr:   "(max by (" + pairLine + ") (" + peaks("virt:guest_culprit:by_threshold{"+ofPairs+"}") + ") >= bool 1) + 1\nand topk(12, max by (" + pairLine + ") (max_over_time(" + noisyPairs + "[$__range] @ end())))",
+			Expr:   "(max by (" + pairLine + ") (" + peaks("virt:guest_culprit:by_threshold{"+ofPairs+"}") + ") >= bool 1) + 1\nand topk(12, max by (" + pairLine + ") (max_over_time(virt:guest_culprit:by_threshold{" + ofPairs + "}[$__range] @ end())))",
 			Legend: "{{guest}} ← {{culprit}} ({{resource}})",
 		}},
 		Decimals: 0, NoValue: "nobody is in another's way",

@@ -8,7 +8,7 @@ const noVictim = "no victim in the time that is shown, or nothing of the kind is
 func evidence(title, description string, width int, unit string, queries ...Query) Panel {
 	return Panel{
 		Title: title, Description: description, Width: width, Draw: Lines{}, Queries: queries,
-		Unit: unit, Decimals: Auto, Min: of(0), NoValue: "not measured", MayBeEmpty: noVictim,
+		Unit: unit, Decimals: Auto, Min: of(0), NoValue: "not measured", MayBeEmpty: noVictim, Links: ofVictimLinks(),
 	}
 }
 

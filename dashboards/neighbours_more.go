@@ -21,7 +21,7 @@ func victimRequests() Panel {
 			Legend: "{{device}} {{op}} ({{layer}})",
 		})
 	p.Draw, p.Steps = Lines{Limits: true}, requestSteps()
-	p.Links = []Link{{"Runbook", runbookURL + "#virtguestiolatencyhigh"}}
+	p.Links = append(p.Links, Link{"Runbook", runbookURL + "#virtguestiolatencyhigh"})
 	return p
 }
 

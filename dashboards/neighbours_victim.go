@@ -1,16 +1,26 @@
 package dashboards
 
-// victimVariables choose one victim: of those that somebody was in the way of in the
-// time that is shown, and no others. Its host, kind and runtime tell it from others of
-// its name, whose waits would else be added to its own.
+// victimVariables choose one victim of those that somebody was in the way of, and no
+// others. Its host, kind and runtime tell it from others of its name, whose waits would
+// else be added to its own. Neither the time nor the resource that is shown narrows
+// them: in place of a victim that is no longer among them Grafana would take another,
+// and the evidence be a stranger's.
 func victimVariables() []Variable {
-	const named = "virt:guest_culprit:ratio_rate5m{" + ofPairs + ",guest=~`${guest:regex}`"
+	const named = "virt:guest_culprit:ratio_rate5m{" + ofHost + ",guest=~`${guest:regex}`"
 	const there = named + ",instance=~`${at:regex}`"
 	return []Variable{
-		{Name: "guest", Label: "Victim", Query: "label_values(" + noisyPairs + ", guest)", Past: true},
-		{Name: "at", Label: "On host", Query: "label_values(" + named + "}, instance)", Past: true},
-		{Name: "victim_kind", Label: "Kind", Query: "label_values(" + there + "}, kind)", Past: true},
-		{Name: "victim_runtime", Label: "Runtime", Query: "label_values(" + there + `,kind=~"$victim_kind"}, runtime)`, Past: true},
+		{Name: "guest", Label: "Victim", Query: "label_values(virt:guest_culprit:ratio_rate5m{" + ofHost + "}, guest)"},
+		{Name: "at", Label: "On host", Query: "label_values(" + named + "}, instance)"},
+		{Name: "victim_kind", Label: "Kind", Query: "label_values(" + there + "}, kind)"},
+		{Name: "victim_runtime", Label: "Runtime", Query: "label_values(" + there + `,kind=~"$victim_kind"}, runtime)`},
+	}
+}
+
+// Links from the evidence to the victim that is chosen, and to its host.
+func ofVictimLinks() []Link {
+	return []Link{
+		{"Guest", toGuest + "${at:percentencode}&var-kind=${victim_kind:percentencode}&var-runtime=${victim_runtime:percentencode}&${guest:queryparam}"},
+		{"Host", toHost + "${at:percentencode}"},
 	}
 }
 

@@ -66,7 +66,11 @@ func stateSteps() []Step {
 // warning.
 const silent = 1.5
 
+// unjudged is the severity of a host that is heard of, and of which nobody evaluates
+// alerts: it stands above what is well too.
+const unjudged = 1.25
+
 // hostWords are severityWords of a host.
 func hostWords() []Word {
-	return append(severityWords(), Word{silent, "silent", warning})
+	return append(severityWords(), Word{unjudged, "NO DATA", noData}, Word{silent, "silent", warning})
 }

@@ -7,7 +7,7 @@ package dashboards
 
 func hostVariable(one bool) Variable {
 	return Variable{
-		Name: "host", Label: "Host", Query: `label_values(virt_node_info, instance)`, All: !one, Multi: !one,
+		Name: "host", Label: "Host", Query: "label_values(" + exportersNow + ", instance)", All: !one, Multi: !one,
 	}
 }
 
@@ -17,11 +17,11 @@ func tenantVariable() Variable {
 }
 
 func kindVariable() Variable {
-	return Variable{Name: "kind", Label: "Kind", Query: `label_values(virt:node_guests:count{` + ofHost + `}, kind)`, All: true, Multi: true}
+	return Variable{Name: "kind", Label: "Kind", Query: `label_values(virt:node_guests_of_runtime:count{` + ofHost + `}, kind)`, All: true, Multi: true}
 }
 
 func runtimeVariable() Variable {
-	return Variable{Name: "runtime", Label: "Runtime", Query: `label_values(virt:node_guests:count{` + ofHost + `,kind=~"$kind"}, runtime)`, All: true, Multi: true}
+	return Variable{Name: "runtime", Label: "Runtime", Query: `label_values(virt:node_guests_of_runtime:count{` + ofHost + `,kind=~"$kind"}, runtime)`, All: true, Multi: true}
 }
 
 // Paths to the other dashboards, with what was chosen and clicked on. The time that is

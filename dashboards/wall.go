@@ -37,18 +37,45 @@ func severityOf(labels, none string) string {
 		labels, alerting, none, watchdog)
 }
 
-// hostSeverity is severityOf of each of the hosts that are known: silent for one whose
-// exporter gives nothing and of which no alert tells yet.
-func hostSeverity(known string) string {
-	return fmt.Sprintf("%[1]s\nand on (instance) %[2]s\nor (group by (instance) (%[2]s) * %[3]g and on () %[4]s)",
-		severityOf("instance", "("+known+" and on (job, instance) virt_node_info)"), known, silent, watchdog)
+// hostSeverity is severityOf of each of the hosts that matchers select: silent for one
+// whose exporter gives nothing and of which no alert tells yet.
+func hostSeverity(matchers string) string {
+	known := exportersKnown + matchers
+	return fmt.Sprintf("%[1]s\nand on (instance) %[2]s\nor (group by (instance) (%[2]s) * %[3]g and on () %[4]s)\nor group by (instance) (%[5]s) * %[6]g",
+		severityOf("instance", answering(matchers)), known, silent, watchdog, notJudged(matchers), unjudged)
 }
 
 // watchdog fires wherever alerts are evaluated.
 const watchdog = `ALERTS{alertname="VirtWatchdog",alertstate="firing"}`
 
-// heard says that something is known: alerts are evaluated, and an exporter is heard of.
-const heard = watchdog + " and on () (virt:exporter:known and on (job, instance) virt_node_info)"
+// exportersKnown are all exporters of late, which a rule records; those that give
+// something have exportersNow, whatever sources they were told to leave out.
+const (
+	exportersKnown = "virt:exporter:known"
+	exportersNow   = "virt_exporter_build_info"
+)
+
+// answering are exporters that give something, and for which rules are evaluated.
+// matchers are in braces, or nothing.
+func answering(matchers string) string {
+	return "(" + exportersKnown + matchers + " and on (job, instance) " + exportersNow + ")"
+}
+
+// notJudged are exporters that give something, and for which no rules are evaluated: the
+// watchdog of one site vouches for no other. Rules need a moment to know a new one.
+func notJudged(matchers string) string {
+	return "(" + exportersNow + matchers + " and " + exportersNow + " offset 2m unless on (job, instance) " + exportersKnown + ")"
+}
+
+// allAnswer has one value where exporters answer, and rules are evaluated for each that
+// does.
+func allAnswer(matchers string) string {
+	return "(group(" + answering(matchers) + ") unless on () " + notJudged(matchers) + ")"
+}
+
+// heard says that what is not told of is not there: alerts are evaluated, of all
+// exporters that are heard of.
+func heard() string { return watchdog + " and on () " + allAnswer("") }
 
 // elseNotKnown adds a series to a query that finds nothing where all is well, for where
 // it finds nothing because nothing is known. notKnown is its word. Other labels of the
@@ -58,13 +85,13 @@ func elseNotKnown(expr string, others ...string) string {
 	for _, label := range others {
 		named = fmt.Sprintf(`label_replace(%s, "%s", "?", "", "")`, named, label)
 	}
-	return expr + "\nor on () (" + named + "\n  unless on () (" + heard + "))"
+	return expr + "\nor on () (" + named + "\n  unless on () (" + heard() + "))"
 }
 
 func notKnown() Word { return Word{-1, "NO DATA", noData} }
 
-// wall is read from across the room. It asks for recorded series only, and needs no
-// hand on a mouse.
+// wall is read from across the room. It asks for recorded series, and for which
+// exporters answer, and needs no hand on a mouse.
 func wall() Dashboard {
 	return Dashboard{
 		UID: "virt-wall", File: "wall", Title: "Virtualization: wall",
@@ -88,8 +115,8 @@ func wall() Dashboard {
 func wallStatePanel() Panel {
 	return Panel{
 		Title: "State", Width: 7, Draw: Stat{Fill: true, Size: wallState},
-		Description: "The worst alert that fires. NO DATA: no exporter is heard of, or nobody evaluates alerts, so nothing is known.",
-		Queries:     []Query{{Expr: severityOf("", "group(virt:exporter:known and on (job, instance) virt_node_info)"), Instant: true, Legend: "State"}},
+		Description: "The worst alert that fires. NO DATA: no exporter is heard of, or of one of them nobody evaluates alerts, so nothing is known.",
+		Queries:     []Query{{Expr: severityOf("", allAnswer("")), Instant: true, Legend: "State"}},
 		Decimals:    Auto, NoValue: "NO DATA",
 		Steps: stateSteps(),
 		Words: []Word{{0, "all well", calm}, {2, "WARNING", warning}, {3, "PAGE", critical}},
@@ -106,7 +133,7 @@ func wallAlerts() Panel {
 		`  "alert", "$1", "alertname", "Virt(?:Guest|Filesystem)?(.+)"` + "\n)))")
 	return Panel{
 		Title: "Firing alerts", Width: 17, Draw: Stat{Across: true, Fill: true, Size: wallValue},
-		Description: "Alerts that fire, pages first, four at most; the Fleet dashboard has all. The runbook says what to do about each. NO DATA: nobody evaluates alerts, or no exporter is heard of.",
+		Description: "Alerts that fire, pages first, four at most; the Fleet dashboard has all. The runbook says what to do about each. NO DATA: nobody evaluates alerts of all hosts, or no exporter is heard of.",
 		Queries:     []Query{{Expr: expr, Instant: true, Legend: "{{guest}}  {{alert}}  {{instance}}"}},
 		Decimals:    Auto, NoValue: "none", Steps: severitySteps(), Words: append(severityWords(), notKnown()),
 		Links:      []Link{{"Runbook", runbookURL}},
@@ -131,8 +158,8 @@ func wallNeighbours() Panel {
 func wallHosts() Panel {
 	return Panel{
 		Title: "Hosts", Width: 9, Draw: Stat{Fill: true},
-		Description: "A tile for each host, in the colour and with the word of its worst alert. silent: its exporter gives nothing.",
-		Queries:     []Query{{Expr: hostSeverity("virt:exporter:known"), Instant: true, Legend: "{{instance}}"}},
+		Description: "A tile for each host, in the colour and with the word of its worst alert. silent: its exporter gives nothing. NO DATA: nobody evaluates alerts of it.",
+		Queries:     []Query{{Expr: hostSeverity(""), Instant: true, Legend: "{{instance}}"}},
 		Decimals:    Auto, NoValue: "NO DATA", Steps: stateSteps(), Words: hostWords(),
 		Fields: []Field{{Pattern: "/.*/", Links: []Link{hostLink(false)}}},
 	}

@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	fleetHosts  = 200 // half of them with the race detector
-	fleetGuests = 50  // of each
-	fleetSpan   = 10 * time.Minute
-	fleetStep   = time.Minute
+	fleetHosts   = 200 // half of them with the race detector
+	fleetGuests  = 50  // of each
+	fleetTenants = 40  // of each: pods have as many namespaces
+	fleetSpan    = 10 * time.Minute
+	fleetStep    = time.Minute
 
 	// What a query may look at. An instant query of one series for each guest looks at
 	// 10,000 samples; Prometheus refuses queries from 50,000,000 on.
@@ -39,7 +40,9 @@ var atFleetSize = []string{"virt-wall", "virt-fleet", "virt-neighbours"}
 var dearer = map[string]struct {
 	samples int
 	reason  string
-}{}
+}{
+	"virt-fleet/the list of tenant": {samples: 10_000, reason: "each host has some of each tenant, and it is asked for when the dashboard is opened"},
+}
 
 func hostsOfFleet() int {
 	if raceDetector {
@@ -82,6 +85,10 @@ func fleetRows() []fleetRow {
 			mounts = append(mounts, "mountpoint="+mount+",op="+op+",reference=local")
 		}
 	}
+	counts := []string{"kind=vm,runtime=qemu,tenant=shop", "kind=container,runtime=docker,tenant=shop"}
+	for i := range fleetTenants - 1 {
+		counts = append(counts, fmt.Sprintf("kind=container,runtime=docker,tenant=namespace-%d", i))
+	}
 	return []fleetRow{
 		{"ALERTS", alerted, []string{
 			"alertname=VirtGuestCPUStealHigh,alertstate=firing,severity=warning", "alertname=VirtNoisyNeighbour,alertstate=firing,severity=warning,resource=cpu," + pair,
@@ -89,6 +96,7 @@ func fleetRows() []fleetRow {
 		}},
 		{"up", perHost, plain},
 		{"virt:exporter:known", perHost, plain},
+		{"virt_exporter_build_info", perHost, []string{"version=1,revision=x,branch=,goversion=go1,goos=linux,goarch=amd64,tags="}},
 		{"virt_node_info", perHost, []string{"role=host,hypervisor=kvm,product=x,vm_key="}},
 		{"virt_node_cpus", perHost, plain},
 		{"virt_node_memory_bytes", perHost, plain},
@@ -96,7 +104,8 @@ func fleetRows() []fleetRow {
 		{"virt_node_vcpus_allocated", perHost, plain},
 		{"virt:node_cpu_steal:ratio_rate5m", perHost, plain},
 		{"virt:node_guest_cpu_contended:ratio_rate5m", perHost, plain},
-		{"virt:node_guests:count", perHost, []string{"kind=vm,runtime=qemu,tenant=shop", "kind=container,runtime=docker,tenant=shop"}},
+		{"virt:node_guests:count", perHost, counts},
+		{"virt:node_guests_of_runtime:count", perHost, []string{"kind=vm,runtime=qemu", "kind=container,runtime=docker"}},
 		{"virt:node_pressure_waiting:ratio_rate5m", perHost, []string{"resource=cpu", "resource=memory", "resource=io"}},
 		{"virt:guest:tenant", perGuest, []string{"tenant=shop"}},
 		{"virt:guest:outer", perGuest, plain},

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -10,7 +11,9 @@ import (
 const (
 	watchdogFires = `ALERTS{alertname="VirtWatchdog",alertstate="firing",severity="info"} 1x60`
 	stealFires    = `ALERTS{alertname="VirtGuestCPUStealHigh",alertstate="firing",severity="warning",job="virt",instance="h1",kind="vm",runtime="qemu",guest="web"} 1x60`
-	hostAnswers   = `virt_node_info{job="virt",instance="h1"} 1x60`
+	hostAnswers   = `virt_exporter_build_info{job="virt",instance="h1"} 1x60`
+	hostIsKnown   = `virt:exporter:known{job="virt",instance="h1"} 1x60`
+	alerterDown   = `ALERTS{alertname="VirtAlerterDown",alertstate="firing",severity="warning",job="virt_alerter",instance="h1:9972"} 1x60`
 )
 
 // The panels of one guest are of that guest alone.
@@ -43,12 +46,29 @@ func TestGuestDashboardIsOfOneGuest(t *testing.T) {
 func TestFiringAlertsOfAGuest(t *testing.T) {
 	const panel = "virt-guest/Firing alerts"
 	checkDrawings(t, map[string]drawing{
-		"an alert":              {panel: panel, series: []string{watchdogFires, hostAnswers, stealFires}, want: map[string]float64{"CPUStealHigh": 2}},
-		"none":                  {panel: panel, series: []string{watchdogFires, hostAnswers}, want: map[string]float64{"none": 0}},
-		"nobody evaluates them": {panel: panel, series: []string{hostAnswers}, want: map[string]float64{"NO DATA": -1}},
-		"the host is silent":    {panel: panel, series: []string{watchdogFires}, want: map[string]float64{"NO DATA": -1}},
+		"an alert":              {panel: panel, series: []string{watchdogFires, hostIsKnown, hostAnswers, stealFires}, want: map[string]float64{"CPUStealHigh": 2}},
+		"none":                  {panel: panel, series: []string{watchdogFires, hostIsKnown, hostAnswers}, want: map[string]float64{"none": 0}},
+		"nobody evaluates them": {panel: panel, series: []string{hostIsKnown, hostAnswers}, want: map[string]float64{"NO DATA": -1}},
+		"others' are evaluated": {panel: panel, series: []string{watchdogFires, hostAnswers}, want: map[string]float64{"NO DATA": -1}},
+		"the host is silent":    {panel: panel, series: []string{watchdogFires, hostIsKnown}, want: map[string]float64{"NO DATA": -1}},
 		"no exporter is needed to tell of exporters": {
 			panel: "virt-exporter/Firing alerts", series: []string{watchdogFires}, want: map[string]float64{"none": 0},
+		},
+		"an alerter is down": {
+			panel: "virt-exporter/Firing alerts", series: []string{watchdogFires, hostIsKnown, hostAnswers, alerterDown}, want: map[string]float64{"AlerterDown": 2},
+		},
+		"which is said of all hosts": {
+			panel: "virt-fleet/State", series: []string{watchdogFires, hostIsKnown, hostAnswers, alerterDown}, want: map[string]float64{"": 2},
+		},
+		"and not of one that is chosen": {
+			panel: "virt-fleet/State", chosen: dashboards.Replacements{"host": "h1"}, series: []string{watchdogFires, hostIsKnown, hostAnswers, alerterDown}, want: map[string]float64{"": 0},
+		},
+		"nor is what is not known of another": {
+			panel: "virt-fleet/State", chosen: dashboards.Replacements{"host": "h1"},
+			series: []string{watchdogFires, hostIsKnown, hostAnswers, `virt_exporter_build_info{job="virt",instance="h2"} 1x60`}, want: map[string]float64{"": 0},
+		},
+		"of all of them it is": {
+			panel: "virt-fleet/State", series: []string{watchdogFires, hostIsKnown, hostAnswers, `virt_exporter_build_info{job="virt",instance="h2"} 1x60`},
 		},
 	})
 }
@@ -167,4 +187,19 @@ func TestNeighboursAreJudgedByTheirResource(t *testing.T) {
 			want:   map[string]float64{"backup.service db h1 vm io qemu": 0.75},
 		},
 	})
+	// Of twelve that wait for a disk longer than one for memory none is NOISY, and it is.
+	for i := range 12 {
+		db := fmt.Sprintf("db-%d", i)
+		series = append(series,
+			ofGuest("virt:guest_culprit:ratio_rate5m", "vm", "qemu", db, pair+`,method="estimated"`)+" 0.15x60",
+			ofGuest("virt:guest_culprit:by_threshold", "vm", "qemu", db, pair)+" 0.75x60")
+	}
+	const memory = `,cause="neighbour",culprit="vm/qemu/hog",resource="memory"`
+	series = append(series,
+		ofGuest("virt:guest_culprit:ratio_rate5m", "vm", "qemu", "cache", memory+`,method="estimated"`)+" 0.12x60",
+		ofGuest("virt:guest_culprit:by_threshold", "vm", "qemu", "cache", memory)+" 1.2x60")
+	got := newSketch(t, series).panel(t, "virt-neighbours/Victim ← culprit", nil)
+	if noisy := got["vm/qemu/hog cache h1 vm memory qemu"]; noisy != 2 || len(got) != 12 {
+		t.Errorf("the one that is NOISY is %v among %v", noisy, got)
+	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,13 +64,24 @@ const (
 	beats   = `ALERTS{alertname="VirtWatchdog",alertstate="firing",severity="none"}`
 	kvm1    = `virt:exporter:known{job="virt",instance="kvm-1:9971"}`
 	kvm2    = `virt:exporter:known{job="virt",instance="kvm-2:9971"}`
-	kvm1On  = `virt_node_info{job="virt",instance="kvm-1:9971",role="host"}`
-	kvm2On  = `virt_node_info{job="virt",instance="kvm-2:9971",role="host"}`
+	kvm1On  = `virt_exporter_build_info{job="virt",instance="kvm-1:9971",version="1"}`
+	kvm2On  = `virt_exporter_build_info{job="virt",instance="kvm-2:9971",version="1"}`
+	kvm1Out = `ALERTS{alertname="VirtNodeStealHigh",alertstate="firing",severity="critical",job="virt",instance="kvm-1:9971"}`
 	kvm2Out = `ALERTS{alertname="VirtExporterDown",alertstate="firing",severity="critical",job="virt",instance="kvm-2:9971"}`
 )
 
-// On the wall, nothing means that all is well. Where nobody evaluates alerts, or no
-// exporter is heard of, nothing means nothing.
+// since are series that are 1 for minutes.
+func since(minutes int, names ...string) map[string][]float64 {
+	all := map[string][]float64{}
+	for _, name := range names {
+		all[name] = slices.Repeat([]float64{1}, minutes+1)
+	}
+	return all
+}
+
+// On the wall, nothing means that all is well. Where nobody evaluates alerts, be it of
+// one site only, or no exporter is heard of, nothing means nothing. Exporters need not
+// tell of their machines to be heard of.
 func TestWallTellsWellFromUnknown(t *testing.T) {
 	lists := []string{"Firing alerts", "Noisy neighbours: victim ← culprit", "CPU", "Disk", "Memory", "File systems"}
 	for name, tc := range map[string]struct {
@@ -91,6 +103,15 @@ func TestWallTellsWellFromUnknown(t *testing.T) {
 			series: now1(beats, kvm1, kvm1On, kvm2, kvm2Out), state: "State: PAGE",
 			hosts: []string{"kvm-2:9971: PAGE", "kvm-1:9971: well"},
 		},
+		"of one of two nobody evaluates alerts": {
+			series: since(3, beats, kvm1, kvm1On, kvm2On), listed: true,
+			hosts: []string{"kvm-2:9971: NO DATA", "kvm-1:9971: well"},
+		},
+		"and there is one of the other": {
+			series: since(3, beats, kvm1, kvm1On, kvm1Out, kvm2On), state: "State: PAGE", listed: true,
+			hosts: []string{"kvm-1:9971: PAGE", "kvm-2:9971: NO DATA"},
+		},
+		"one is new": {series: now1(beats, kvm1, kvm1On, kvm2On), state: "State: all well", hosts: []string{"kvm-1:9971: well"}},
 		"a host was taken away, and is forgotten": {series: now1(beats, kvm1, kvm1On), state: "State: all well", hosts: []string{"kvm-1:9971: well"}},
 		"an alert goes on for one that is heard of": {
 			series: now1(beats, kvm1, kvm1On, kvm2, kvm2On, kvm2Out), state: "State: PAGE", hosts: []string{"kvm-2:9971: PAGE", "kvm-1:9971: well"},
