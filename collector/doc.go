@@ -4,7 +4,7 @@
 // looks at the machine, reads the kernel's files through package kernel, names
 // what it found through package identity, and returns a model.Reading in base
 // units. The collector reads all sources side by side under the deadline of
-// the scrape (sources.go, visit.go, reader.go), puts the readings together (merge.go;
+// the scrape (sources.go, visit.go, opening.go, reader.go), puts the readings together (merge.go;
 // kin.go and precedence.go for virtual machines, which several sources know)
 // and maps them to metric families (schema*.go). The map is a table: one row
 // for a family with its name, its help text, its labels and the function that

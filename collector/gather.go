@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -63,9 +65,28 @@ func (c *Collector) read(ctx context.Context, v *visit) error {
 func (c *Collector) await(ctx context.Context, waits []pending) {
 	c.turn.give()
 	defer func() { c.turn <- struct{}{} }()
+	if slices.ContainsFunc(waits, func(p pending) bool { return p.opens }) {
+		awaitOne(ctx, waits)
+		return
+	}
 	for _, p := range waits {
 		p.wait(ctx)
 	}
+}
+
+// awaitOne waits for the first that happens or has had its time. A source that
+// was opened is to be read then, however long another still takes to open.
+func awaitOne(ctx context.Context, waits []pending) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var waiting sync.WaitGroup
+	for _, p := range waits {
+		waiting.Go(func() {
+			defer cancel()
+			p.wait(ctx)
+		})
+	}
+	waiting.Wait()
 }
 
 // merge puts the readings together and exposes them, unless that was done
@@ -75,7 +96,7 @@ func (c *Collector) merge(v *visit) {
 	current := true
 	for i, r := range c.readers {
 		views[i] = view{source: r.name, reading: r.settle(v), health: &r.health}
-		views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
+		views[i].answered = r.answered(v)
 		current = current && r.shown
 	}
 	if current {
@@ -88,6 +109,6 @@ func (c *Collector) merge(v *visit) {
 	c.expose()
 	c.ring.Exposed()
 	for _, r := range c.readers {
-		r.shown = r.last == nil || v.recent(r.last)
+		r.shown = r.nothing() || v.recent(r.last)
 	}
 }

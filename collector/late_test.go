@@ -167,6 +167,20 @@ func TestAClientThatHasGoneMakesNoSourceLate(t *testing.T) {
 	})
 }
 
+// While a scrape waits for a source that is stuck, Watch may read another anew: that
+// is no less than what the scrape has read of it.
+func TestASourceIsNotLateBecauseItWasWatchedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := collect(t, takes("stuck", time.Minute, guests("vm")), gives(sourceCgroup, guests("web"), nil))
+		h := c.Handler(HandlerOpts{})
+		watching(t, c, func() {
+			body, _ := timed(t, h)
+			wantLines(t, body, `guest="web"`, `virt_source_success{source="cgroup"} 1`, `virt_source_success{source="stuck"} 0`)
+		})
+		time.Sleep(time.Minute)
+	})
+}
+
 // The map and the slices of a reading are the source's again when the next
 // reading begins.
 func TestWhatTheSourceReusesIsNotExposedWhileItReads(t *testing.T) {

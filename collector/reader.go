@@ -10,9 +10,6 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/source"
 )
 
-// reopenAfter is the time from one attempt to open a source to the next.
-const reopenAfter = time.Minute
-
 // reader reads one source, never twice at once, and remembers how it went. It
 // is used by the scrape that has the turn.
 type reader struct {
@@ -21,7 +18,8 @@ type reader struct {
 	logger *slog.Logger
 
 	src      source.Source // nil while unavailable
-	openedAt time.Time     // the last attempt
+	opening  *opening      // what is under way to make it, or nil
+	openedAt time.Time     // when the last attempt ended
 	last     *reading      // the last one that was begun, or nil
 	judged   *reading      // the last one of which health knows
 	shown    bool          // the exposition has what is to be said of the source
@@ -38,8 +36,13 @@ type reader struct {
 //
 // A reading under way is joined, so that there is never more than one: a source
 // that is stuck is stuck once, however often it is asked. A reading that does
-// not serve the scrape is followed by a fresh one.
+// not serve the scrape is followed by a fresh one. So it is with opening the
+// source.
 func (r *reader) pursue(ctx context.Context, v *visit) (pending, bool) {
+	if r.opening != nil && !ended(r.opening.done) {
+		p := v.patienceToOpen(r.opening)
+		return p, p.worth(ctx)
+	}
 	if r.last != nil && !ended(r.last.done) {
 		p := v.patience(r.last)
 		return p, p.worth(ctx)
@@ -51,10 +54,14 @@ func (r *reader) pursue(ctx context.Context, v *visit) (pending, bool) {
 	if got := r.last; got != nil && got.cut && !ended(got.by.over) {
 		// What a short deadline left is still wanted by the scrape of that
 		// deadline. It is about to end.
-		p := pending{got.by.over, v.began.Add(v.budget)}
+		p := pending{done: got.by.over, until: v.began.Add(v.budget)}
 		return p, p.worth(ctx)
 	}
-	if !r.opened() {
+	switch {
+	case r.openable():
+		r.startOpening()
+		return v.patienceToOpen(r.opening), true
+	case r.src == nil:
 		r.last = nil
 		return pending{}, false
 	}
@@ -77,39 +84,12 @@ func (r *reader) start(ctx context.Context, v *visit) {
 	}()
 }
 
-// opened makes the source if that was not done yet, if it failed a while ago or
-// if the source has panicked since.
-func (r *reader) opened() bool {
-	if r.src != nil || (!r.openedAt.IsZero() && time.Since(r.openedAt) < reopenAfter) {
-		return r.src != nil
-	}
-	r.openedAt, r.shown = time.Now(), false
-	src, err := r.open(r.cfg)
-	var unavailable *source.Unavailable
-	switch {
-	case err == nil:
-		r.src = src
-		r.health.reason = model.Available
-		r.record.forget("source")
-	case errors.As(err, &unavailable):
-		r.health.absent(unavailable.Reason)
-		r.record.once("source", string(unavailable.Reason), func() {
-			r.logger.Info("source is not available here", "reason", unavailable.Reason, "remedy", unavailable.Remedy, "err", unavailable.Err)
-		})
-	default:
-		r.health.absent("error")
-		r.health.known = true
-		r.record.once("source", err.Error(), func() { r.logger.Error("source could not be opened", "err", err) })
-	}
-	return r.src != nil
-}
-
 // settle returns what the source read for this scrape, or nothing if it is late:
 // then it costs its own data only.
 func (r *reader) settle(v *visit) model.Reading {
 	r.take()
 	switch {
-	case r.last == nil:
+	case r.nothing():
 		return model.Reading{}
 	case v.recent(r.last):
 		return r.last.Reading
@@ -120,22 +100,40 @@ func (r *reader) settle(v *visit) model.Reading {
 	return model.Reading{}
 }
 
-// take notes how the last reading went, once it has ended.
+// nothing reports whether it is known that there is nothing to read: the source
+// is not available. It is so until an attempt to open it has shown otherwise.
+func (r *reader) nothing() bool {
+	return r.src == nil && r.last == nil && (r.opening == nil || r.health.reason != model.Available)
+}
+
+// answered reports whether the scrape knows what the source has to say.
+func (r *reader) answered(v *visit) bool {
+	return r.nothing() || (v.recent(r.last) && !r.last.cut)
+}
+
+// take notes how the opening and the last reading went, once they have ended.
 func (r *reader) take() {
+	if o := r.opening; o != nil && ended(o.done) {
+		r.opening = nil
+		r.opened(o)
+	}
 	if r.last == nil || r.last == r.judged || !ended(r.last.done) {
 		return
 	}
 	r.judged, r.shown = r.last, false
 	if r.last.stack != nil {
-		r.src = nil // it was closed; opened makes another
+		r.src = nil // it was closed; another is opened
 	}
 	r.health.judge(r.last)
 	r.report(r.last)
 }
 
-// close ends the source, once no reading is under way. One that is stuck is
-// left alone: the process is about to end.
+// close ends the source, once it is neither opened nor read any more. A reading
+// that is stuck is left alone: the process is about to end.
 func (r *reader) close(ctx context.Context) error {
+	if err := r.closeOpening(ctx); err != nil {
+		return err
+	}
 	if r.last != nil && !ended(r.last.done) {
 		select {
 		case <-r.last.done:

@@ -27,7 +27,7 @@ type reading struct {
 
 // read calls the source.
 //
-// A panic of a source is an error of that source. It is caught here, and
+// A panic of a source is an error of that source. It is caught here, in opening.go and
 // in watch.go, because a panic would end the process: the goroutine is our own, and what it leaves behind is known, for nothing but the source itself
 // was in use, and that is thrown away. Elsewhere a panic runs through to
 // net/http, which ends that scrape alone.
@@ -42,8 +42,9 @@ func (g *reading) read(ctx context.Context, src source.Source) {
 	g.Reading, g.err = src.Read(ctx)
 }
 
-// abandon closes a source that has panicked. It may be in any state: a second
-// panic tells nothing new, and one that hangs holds up nobody.
+// abandon closes a source that has panicked, or that nobody wants any more. It may
+// be in any state: a second panic tells nothing new, and one that hangs holds up
+// nobody.
 func abandon(src source.Source) {
 	defer func() { _ = recover() }()
 	_ = src.Close() // what it panicked with is the error

@@ -14,7 +14,8 @@ import (
 	"github.com/virt-exporter/virt_exporter/collector/source/vmm"
 )
 
-// opener makes a source, or says why this host has none of its kind.
+// opener makes a source, or says why this host has none of its kind. It is never
+// called twice at once, but beside the openers of other sources.
 type opener struct {
 	name string
 	open func(Config) (source.Source, error)

@@ -44,27 +44,43 @@ func (v *visit) serves(got *reading) bool {
 }
 
 // recent reports whether a reading has ended and is not too old to be exposed. One
-// of Watch is, for a scrape: servers take what they get for what is so now.
+// that Watch began before the scrape is: servers take what they get for what is so
+// now.
 func (v *visit) recent(got *reading) bool {
 	if got == nil || !ended(got.done) {
 		return false
 	}
-	return got.by == v || (v.began.Sub(got.ended) < share && (v.watch || !got.by.watch))
+	if got.by == v {
+		return true
+	}
+	return v.began.Sub(got.ended) < share && (v.watch || !got.by.watch || !got.began.Before(v.began))
 }
 
 // pending is something that a scrape waits for.
 type pending struct {
 	done  <-chan struct{}
 	until time.Time
+	opens bool // it is no reading yet: one is begun as soon as it has happened
 }
 
 // patience says how long the scrape waits for a reading that is under way.
 func (v *visit) patience(got *reading) pending {
-	until, least := got.began.Add(v.budget), v.began.Add(brief)
+	return pending{done: got.done, until: v.bound(got.began)}
+}
+
+// patienceToOpen says how long the scrape waits until a source is open: no longer
+// than for a reading.
+func (v *visit) patienceToOpen(o *opening) pending {
+	return pending{done: o.done, until: v.bound(o.began), opens: true}
+}
+
+// bound says until when the scrape waits for what began then.
+func (v *visit) bound(began time.Time) time.Time {
+	until, least := began.Add(v.budget), v.began.Add(brief)
 	if until.Before(least) {
-		until = least
+		return least
 	}
-	return pending{got.done, until}
+	return until
 }
 
 // wait returns when it has happened, or when it has had its time.

@@ -93,9 +93,9 @@ func (c *Collector) mergeWatched(v *visit) {
 		if r.last != nil && v.recent(r.last) {
 			views[i].reading = r.last.Reading
 		}
-		views[i].answered = r.last == nil || (v.recent(r.last) && !r.last.cut)
-		if !views[i].answered {
-			r.unwatched = time.Now().Add(failedRest) // what is slow is not made faster by asking often
+		views[i].answered = r.answered(v)
+		if now := time.Now(); !views[i].answered && !now.Before(r.unwatched) {
+			r.unwatched = now.Add(failedRest) // what is slow is not made faster by asking often
 		}
 	}
 	c.host.merge(views, time.Since(c.began))
@@ -108,9 +108,9 @@ func (c *Collector) mergeWatched(v *visit) {
 func (r *reader) remembered() (got model.Reading, answered bool) {
 	const most = 2 * time.Minute
 	switch {
-	case r.last == nil:
+	case r.nothing():
 		return model.Reading{}, true
-	case !ended(r.last.done), time.Since(r.last.ended) > most:
+	case r.last == nil, !ended(r.last.done), time.Since(r.last.ended) > most:
 		return model.Reading{}, false
 	}
 	return r.last.Reading, !r.last.cut

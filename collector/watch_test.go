@@ -130,6 +130,22 @@ func TestASlowSourceIsLeftToScrapes(t *testing.T) {
 	})
 }
 
+func TestASourceThatWasSlowOnceIsWatchedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		once := &script{name: sourceVMM, read: func(_ context.Context, n int64) (model.Reading, error) {
+			if n == 1 {
+				time.Sleep(6 * time.Second)
+			}
+			return guests("vm"), nil
+		}}
+		c := collect(t, gives(sourceCgroup, guests("web"), nil), once)
+		watching(t, c, func() { time.Sleep(5 * time.Minute) })
+		if n := once.reads.Load(); n < 5 { // at least twice a minute, after the first
+			t.Errorf("it was read %d times in five minutes", n)
+		}
+	})
+}
+
 // What was estimated must hold for the very figures that it is exposed with.
 func TestBlameIsThatOfTheReadingItIsExposedWith(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
