@@ -75,5 +75,5 @@ type Who struct {
 	Found  bool // false: nothing but the id was found, ask again later
 	Pause  bool // a pod's sandbox container: no guest
 	Denied bool // a file that would name it could not be read for lack of permission
-	Late   bool // a file that may name it is on a file system that hangs: not Found, ask again
+	Late   bool // a file that may name it is on a file system that hangs or is yet to be mounted: not Found, ask again
 }

@@ -10,7 +10,7 @@ import (
 type Resolver struct {
 	files   tree
 	inner   bool // the files of another container
-	cluster cluster
+	cluster *cluster
 
 	mu      sync.Mutex
 	kubelet *dirIndex[kubeLog]
@@ -55,7 +55,8 @@ func (r *Resolver) In(root string) *Resolver {
 
 // Resolve names the guest at path, of which FromPath or Lookup said m. It reads
 // regular files only, at most 4 MiB of each. Where /etc/pve of Proxmox hangs it
-// leaves one goroutine there at most, and the guest is Late.
+// leaves one goroutine there at most, and the guest is Late. For files there it waits
+// at most a second in ten, all guests together.
 //
 // A guest inside another one is named by its path alone, unless the Resolver is
 // one for the files of the guest around it: on the host the same name or id is

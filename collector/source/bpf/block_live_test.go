@@ -383,7 +383,7 @@ func TestBlockRequestsWithoutStampsAreTimed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := reader.Requests.Or(0); n < 0.97*kilobytes/64 || n > kilobytes/64+100 { // it also looks what is on the device
+	if n := reader.Requests.Or(0); n < 0.9*kilobytes/64 || n > kilobytes/64+100 { // it also looks what is on the device; a busy machine loses some
 		t.Errorf("the reader read %g times, of everybody's %d, not %g", n, all[ioRead].Requests-base[ioRead].Requests, kilobytes/64)
 	}
 	// What fio saw is with the time to submit and to wake up.

@@ -75,9 +75,15 @@ func (s *Source) settleName(g *guest) {
 	g.who.Labels = nil // those that were asked for are in the info now
 }
 
-// askAgain is how long to wait before the engines' files are asked again.
+// askAgain is how long to wait before the engines' files are asked again. Those on a
+// file system that hangs may answer at any time, and to ask them costs next to nothing.
 func (s *Source) askAgain(g *guest) time.Duration {
-	return max((s.now-g.born)/2, time.Second)
+	const mostLate = 10 * time.Second
+	again := max((s.now-g.born)/2, time.Second)
+	if g.who.Late {
+		return min(again, mostLate)
+	}
+	return again
 }
 
 func (s *Source) ask(g *guest) {

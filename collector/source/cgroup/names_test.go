@@ -77,3 +77,23 @@ func TestRefusedGuestsThatAreGoneHoldNoPlace(t *testing.T) {
 		t.Errorf("guests: %v", guests)
 	}
 }
+
+// A file system may hang for hours. Once it answers, the names come with the next
+// reading.
+func TestALateNameIsAskedForAgainSoon(t *testing.T) {
+	f := newFake(t)
+	f.cgroup("/lxc/101")
+	f.write("rootfs/usr/bin/pmxcfs", "") // whose /etc/pve is not there yet
+	s := f.open()
+	for range 6 {
+		f.now += time.Hour
+		if guests := f.read(s); len(guests) != 1 || guests["101"].Info.Cgroup != "/lxc/101" {
+			t.Fatalf("meanwhile: %v", guests)
+		}
+	}
+	f.write("rootfs/etc/pve/.version", "")
+	f.write("rootfs/etc/pve/lxc/101.conf", "hostname: db\n")
+	if guests := f.read(s); len(guests) != 1 || guests["db"].Info.Cgroup != "/lxc/101" {
+		t.Errorf("15 seconds after it answers: %v", guests)
+	}
+}
