@@ -90,7 +90,7 @@ func TestLinesForAlertmanagerAreValid(t *testing.T) {
 		t.Skip("amtool is not installed")
 	}
 	config := strings.Replace(alertmanagerLines(t), "route:\n", "route:\n  receiver: all\n", 1) +
-		"receivers: [{name: all}, {name: dead-mans-switch}]\n"
+		"receivers: [{name: all}, {name: dead-mans-switch}, {name: nobody}]\n"
 	file := filepath.Join(t.TempDir(), "alertmanager.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

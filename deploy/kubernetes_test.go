@@ -15,55 +15,73 @@ import (
 
 const kubernetesReadme = "deploy/kubernetes/README.md"
 
-// Both images get the version that is pushed. There is no registry here: docker only
-// notes what it is asked for.
+// Both images get the version that is pushed, and at an update the next one. There is no
+// registry here: docker only notes what it is asked for.
 func TestKubernetesImagesHaveTheirVersion(t *testing.T) {
-	commands, err := readme.Commands(filepath.Join("..", "deploy/kubernetes/README.md"), runBy+t.Name())
-	if err != nil || len(commands) == 0 {
-		t.Fatalf("%d commands: %v", len(commands), err)
+	blocks := kubernetesBlocks(t, "sh", "$REGISTRY")
+	if len(blocks) != 2 {
+		t.Fatalf("%d blocks of commands name the registry", len(blocks))
 	}
 	dir := t.TempDir()
-	manifest := filepath.Join(dir, "deploy/kubernetes/daemonset.yaml")
-	text, err := os.ReadFile("kubernetes/daemonset.yaml")
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(manifest), 0o755)
+	project := filepath.Join(dir, "project")
+	theirs, mine := filepath.Join(project, "deploy/kubernetes/daemonset.yaml"), filepath.Join(dir, "virt_daemonset.yaml")
+	text := readFile(t, "kubernetes/daemonset.yaml")
+	if err := os.MkdirAll(filepath.Dir(theirs), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	if err == nil {
-		err = os.WriteFile(manifest, text, 0o600)
-	}
-	for name, script := range map[string]string{"docker": `echo "$@" >>` + dir + "/asked", "git": "echo v1.2.3-4-g0492a62"} {
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700)
+	writeFile(t, theirs, text, 0o600)
+	writeFile(t, filepath.Join(dir, "docker"), "#!/bin/sh\necho \"$@\" >>"+dir+"/asked\n", 0o700)
+	for _, version := range []string{"v1.2.3-4-g0492a62", "v1.3.0", "v1.3.0"} {
+		writeFile(t, filepath.Join(dir, "git"), "#!/bin/sh\necho "+version+"\n", 0o700)
+		cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(blocks, ""))
+		cmd.Dir, cmd.Env = project, append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, said)
+		}
+		var got, want []string
+		for _, m := range regexp.MustCompile(`(?m)^ +image: (.*)$`).FindAllStringSubmatch(readFile(t, mine), -1) {
+			got = append(got, m[1])
+		}
+		asked := readFile(t, filepath.Join(dir, "asked"))
+		for _, name := range []string{"virt_exporter", "virt_alerter"} {
+			image := "registry.example.net/" + name + ":" + version
+			want = append(want, image)
+			if !strings.Contains(asked, "tag "+name+" "+image+"\n") || !strings.Contains(asked, "push "+image+"\n") {
+				t.Errorf("%s is not pushed: docker was asked\n%s", image, asked)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("images of the DaemonSet (- want):\n%s", diff)
+		}
+		if n := strings.Count(string(said), "image: "); n != 2 {
+			t.Errorf("it prints %d lines: %s", n, said)
+		}
+		// What was added to the copy stays, and the project as it was: else its next
+		// version were one with changes.
+		writeFile(t, mine, readFile(t, mine)+"# somebody's\n", 0o600)
+		if diff := cmp.Diff(text, readFile(t, theirs)); diff != "" {
+			t.Errorf("the project's file was changed:\n%s", diff)
 		}
 	}
+	if n := strings.Count(readFile(t, mine), "# somebody's\n"); n != 3 {
+		t.Errorf("%d of 3 lines that were added are there", n)
+	}
+}
+
+func readFile(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(commands, "\n"))
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	if text, err = os.ReadFile(manifest); err != nil {
+	return string(text)
+}
+
+func writeFile(t *testing.T, file, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), mode); err != nil {
 		t.Fatal(err)
-	}
-	asked, err := os.ReadFile(filepath.Join(dir, "asked"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got, want []string
-	for _, m := range regexp.MustCompile(`(?m)^ +image: (.*)$`).FindAllSubmatch(text, -1) {
-		got = append(got, string(m[1]))
-	}
-	for _, name := range []string{"virt_exporter", "virt_alerter"} {
-		image := "registry.example.net/" + name + ":v1.2.3-4-g0492a62"
-		want = append(want, image)
-		if !strings.Contains(string(asked), "tag "+name+" "+image+"\n") || !strings.Contains(string(asked), "push "+image+"\n") {
-			t.Errorf("%s is not pushed: docker was asked\n%s", image, asked)
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("images of the DaemonSet (- want):\n%s", diff)
 	}
 }
 
