@@ -25,7 +25,7 @@ func cpuRows() []row[model.Guest] {
 		{
 			name: "virt_guest_cpu_steal_by_seconds_total", typ: counter, core: true,
 			labels: []string{"cause", "culprit", "method"},
-			help:   "The guest's steal by cause. Increases sum to the increase of virt_guest_cpu_steal_seconds_total.",
+			help:   "The guest's steal by cause. Increases sum to the increase of virt_guest_cpu_steal_seconds_total; what was measured may follow a scrape later.",
 			from:   "source bpf: who ran while the guest's threads waited; where that is not to be had, throttled time, and an estimate from who used more of the guest's CPUs than its share",
 			values: func(g *model.Guest, s *series) {
 				if parts := g.Blame.Steal; parts != nil {

@@ -12,7 +12,9 @@ import (
 // measured splits a guest's steal by what was measured of who ran while it waited. The
 // two are counted apart and some milliseconds from each other: what was measured and
 // is not in the steal yet waits for the next update, and what is in the steal and was
-// not measured is unexplained at once. So the parts always sum to the whole.
+// not measured is unexplained at once. So the parts sum to the whole, but for an update
+// in which nothing is known of what was measured, as it was late: the steal since then
+// waits for it, since what is unexplained once stays so.
 type measured struct {
 	account account
 	steal   float64 // as last split
@@ -46,8 +48,9 @@ const (
 	mostLatePart = 0.05
 
 	// unmeasured is how long nothing may be measured of a guest until its waits are
-	// estimated again: a reading that was missed once changes no method.
-	unmeasured = time.Minute
+	// estimated again: a reading that was missed once changes no method, and between
+	// two scrapes that are two minutes apart it may be missed each time.
+	unmeasured = 150 * time.Second
 )
 
 // meetMeasured notes whether a guest's waits are measured. It says so for a while
@@ -84,11 +87,12 @@ func (m *measured) update(r *cpuRing, now time.Duration, label string, c *model.
 	if steal < m.steal {
 		m.begin(now, r, c) // it was started again
 	}
+	if c.Waits == nil {
+		return
+	}
 	first := m.gen == 0
 	total := m.collect(r.gen, label, c.Waits)
-	if c.Waits != nil {
-		m.gen, m.seenAt = r.gen, now
-	}
+	m.gen, m.seenAt = r.gen, now
 	grown := steal - m.steal
 	m.steal = steal
 	switch {
@@ -101,9 +105,6 @@ func (m *measured) update(r *cpuRing, now time.Duration, label string, c *model.
 
 // collect takes what was measured and returns how much is new in it.
 func (m *measured) collect(gen uint64, label string, waits []model.Stolen) (total float64) {
-	if waits == nil {
-		return 0
-	}
 	before := m.order
 	m.order = m.order[:0]
 	for i := range waits {
