@@ -95,7 +95,11 @@ unpack_kernel() { # errexit is off where its caller is part of a condition
 # cloud-init with what it needs, unpacked and not installed: installed, it would set up
 # this machine at its next boot.
 cloud_init=/var/cache/virt_exporter/cloud-init
-have_cloud_init() { [ -e "$cloud_init/usr/bin/cloud-init" ]; }
+cloud_init_made=/var/cache/virt_exporter/cloud-init-made
+cloud_init_wanted="cloud-init, compiled"
+have_cloud_init() {
+	[ -e "$cloud_init/usr/bin/cloud-init" ] && [ "$(cat "$cloud_init_made" 2>/dev/null)" = "$cloud_init_wanted" ]
+}
 get_cloud_init() {
 	local dir
 	mkdir -p "$(dirname "$cloud_init")" || return 1
@@ -116,7 +120,9 @@ unpack_cloud_init() { # errexit is off where its caller is part of a condition
 		[ ! -d "$dir/tree/$part" ] || { mkdir -p "$dir/tree/usr/$part" && cp -a "$dir/tree/$part/." "$dir/tree/usr/$part/" && rm -r "${dir:?}/tree/$part"; } || return 1
 	done
 	chmod 755 "$dir/tree"
-	rm -rf "$cloud_init" && cp -a "$dir/tree" "$cloud_init"
+	# As the packages do it when they are installed. What cannot be compiled here is compiled there.
+	/usr/bin/python3 -m compileall -q -s "$dir/tree" "$dir/tree/usr/lib/python3/dist-packages" || :
+	rm -rf "$cloud_init_made" "$cloud_init" && cp -a "$dir/tree" "$cloud_init" && echo "$cloud_init_wanted" >"$cloud_init_made"
 }
 missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
