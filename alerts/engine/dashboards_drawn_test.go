@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
-	"github.com/prometheus/prometheus/tsdb"
 
 	"github.com/virt-exporter/virt_exporter/dashboards"
 )
@@ -20,33 +19,15 @@ import (
 // sketchSpan is how long the time is that panels of a sketch show.
 const sketchSpan = time.Hour
 
-// sketch is a database with series that a test writes down.
-type sketch struct {
-	db    *tsdb.DB
-	query *promql.Engine
-	end   time.Time
-}
+// sketch is a fleet without series but those that a test writes down.
+type sketch struct{ *fleet }
 
 // newSketch stores series such as `up{job="a"} 1x60`: a sample a minute, in the notation
 // of promtool's tests, from the beginning of the time that is shown.
 func newSketch(t *testing.T, series []string) *sketch {
 	t.Helper()
-	opts := tsdb.DefaultOptions()
-	opts.WALSegmentSize = -1
-	db, err := tsdb.Open(t.TempDir(), quiet(), nil, opts, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &sketch{db: db, end: time.Now().Truncate(time.Minute), query: promql.NewEngine(promql.EngineOpts{
-		Logger: quiet(), MaxSamples: DefaultConfig().MaxSamples, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true,
-		Parser: parser.NewParser(parser.Options{}), NoStepSubqueryIntervalFn: func(int64) int64 { return 15_000 },
-	})}
-	app := db.Appender(t.Context())
+	s := &sketch{newFleet(t, nil)}
+	app := s.db.Appender(t.Context())
 	for _, line := range series {
 		name, values, err := parser.NewParser(parser.Options{}).ParseSeriesDesc(line)
 		if err != nil {
